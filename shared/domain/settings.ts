@@ -1,0 +1,29 @@
+import * as v from 'valibot'
+
+export const settingsSchema = v.object({
+  chatModelId: v.optional(v.string()),
+  embedModelId: v.optional(v.string()),
+  /** Tokens of context a chat may use; the engine lowers it to what the model and the memory allow. */
+  contextTokens: v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(131_072)),
+  temperature: v.pipe(v.number(), v.minValue(0), v.maxValue(2)),
+  systemPrompt: v.pipe(v.string(), v.maxLength(20_000)),
+  onboarded: v.boolean(),
+})
+export type Settings = v.InferOutput<typeof settingsSchema>
+
+export const defaultSettings: Settings = {
+  contextTokens: 8192,
+  temperature: 0.4,
+  systemPrompt: '',
+  onboarded: false,
+}
+
+export const apiKeySchema = v.object({
+  id: v.string(),
+  name: v.string(),
+  /** First characters, to tell keys apart; the key itself is shown once and stored hashed. */
+  prefix: v.string(),
+  createdAt: v.number(),
+  usedAt: v.optional(v.number()),
+})
+export type ApiKey = v.InferOutput<typeof apiKeySchema>

@@ -1,0 +1,151 @@
+import * as v from 'valibot'
+import { artifactSchema } from '#shared/domain/artifact.ts'
+import { conversationSchema, messageSchema } from '#shared/domain/conversation.ts'
+import { hardwareSchema } from '#shared/domain/device.ts'
+import { idSchema } from '#shared/domain/ids.ts'
+import { modelStateSchema } from '#shared/domain/model.ts'
+import { apiKeySchema, settingsSchema } from '#shared/domain/settings.ts'
+import {
+  collectionSchema,
+  documentSchema,
+  problemSchema,
+  searchHitSchema,
+} from '#shared/domain/vault.ts'
+import { runEventSchema, runSummarySchema } from './run-event.ts'
+
+const text = (max: number) => v.pipe(v.string(), v.maxLength(max))
+const title = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))
+const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
+
+/** Characters one message may have; a longer text belongs in the vault. */
+export const maxMessageLength = 400_000
+
+// POST /api/runs: 202 {run}. The same id and body again answers 202 without starting a second run.
+export const startRunSchema = v.variant('kind', [
+  v.object({
+    kind: v.literal('chat'),
+    id: idSchema,
+    conversationId: idSchema,
+    /** Sent with a new or edited message. Absent to answer `parentId` (a user message) once more. */
+    userMessage: v.optional(
+      v.object({ id: idSchema, parentId: v.nullable(idSchema), text: text(maxMessageLength) }),
+    ),
+    /** The user message to answer; equals `userMessage.id` where that is sent. */
+    parentId: idSchema,
+    assistantMessageId: idSchema,
+    modelId: v.optional(v.string()),
+  }),
+  v.object({
+    kind: v.literal('ingest'),
+    id: idSchema,
+    collectionId: idSchema,
+    /** Roots to add. Empty: read the collection's roots again. */
+    paths: v.pipe(v.array(path), v.maxLength(100)),
+  }),
+  v.object({ kind: v.literal('download'), id: idSchema, modelId: v.string() }),
+])
+export type StartRun = v.InferOutput<typeof startRunSchema>
+export const runResponseSchema = v.object({ run: runSummarySchema })
+// GET /api/runs?active=1
+export const runListSchema = v.object({ runs: v.array(runSummarySchema) })
+// GET /api/runs/:id/events?after=SEQ (JSON; with `accept: text/event-stream` it follows the run to its end)
+export const runEventsSchema = v.object({ run: runSummarySchema, events: v.array(runEventSchema) })
+// POST /api/runs/:id/cancel: 202 {run}
+
+// GET /api/status
+export const statusSchema = v.object({
+  version: v.string(),
+  protocolVersion: v.number(),
+  companionId: v.string(),
+  deviceName: v.string(),
+  hardware: hardwareSchema,
+  engine: v.object({
+    id: v.string(),
+    build: v.string(),
+    /** `cpu`, `cuda`, `vulkan`, `metal`. */
+    backend: v.string(),
+    state: v.picklist(['idle', 'loading', 'ready', 'restarting', 'failed']),
+    threads: v.number(),
+  }),
+  chatModelId: v.nullable(v.string()),
+  embedModelId: v.nullable(v.string()),
+  activeRuns: v.array(runSummarySchema),
+  vault: v.object({ collections: v.number(), documents: v.number(), chunks: v.number() }),
+  home: v.string(),
+})
+export type Status = v.InferOutput<typeof statusSchema>
+
+// GET /api/conversations?query=TEXT
+export const conversationHitSchema = v.object({
+  conversation: conversationSchema,
+  /** Where the query was found, for a search. */
+  snippet: v.optional(v.string()),
+})
+export const conversationListSchema = v.object({ conversations: v.array(conversationHitSchema) })
+// POST /api/conversations (idempotent by id) · GET /api/conversations/:id
+export const createConversationSchema = v.object({
+  id: idSchema,
+  title: v.optional(title),
+  collectionIds: v.optional(v.array(idSchema)),
+  modelId: v.optional(v.string()),
+})
+export const conversationResponseSchema = v.object({
+  conversation: conversationSchema,
+  messages: v.array(messageSchema),
+})
+// PATCH /api/conversations/:id → {conversation}
+export const patchConversationSchema = v.object({
+  title: v.optional(title),
+  leafId: v.optional(idSchema),
+  modelId: v.optional(v.nullable(v.string())),
+  collectionIds: v.optional(v.array(idSchema)),
+})
+export const conversationOnlySchema = v.object({ conversation: conversationSchema })
+// DELETE /api/conversations/:id → 204 (kept for 30 days) · POST /api/conversations/:id/restore → {conversation}
+// GET /api/conversations/:id/export?format=markdown|json → file
+// GET /api/conversations/:id/artifacts
+export const artifactListSchema = v.object({ artifacts: v.array(artifactSchema) })
+// GET /api/artifacts/:id/content → text/plain, always as an attachment and with a sandboxing CSP
+
+// GET /api/models · DELETE /api/models/:id → {model}
+export const modelListSchema = v.object({ models: v.array(modelStateSchema) })
+export const modelResponseSchema = v.object({ model: modelStateSchema })
+// POST /api/models/import → {model}
+export const importModelSchema = v.object({ path, name: v.optional(title) })
+
+// GET /api/collections · POST /api/collections · PATCH/DELETE /api/collections/:id
+export const collectionListSchema = v.object({ collections: v.array(collectionSchema) })
+export const createCollectionSchema = v.object({ id: idSchema, name: title })
+export const patchCollectionSchema = v.object({ name: title })
+export const collectionResponseSchema = v.object({ collection: collectionSchema })
+// GET /api/collections/:id/documents?query=&offset=&limit= · GET /api/collections/:id/problems
+export const documentListSchema = v.object({
+  documents: v.array(documentSchema),
+  total: v.number(),
+})
+export const problemListSchema = v.object({ problems: v.array(problemSchema) })
+// GET /api/documents/:id/text?start=&length= → documentTextSchema
+// POST /api/search
+export const searchRequestSchema = v.object({
+  query: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(2000)),
+  /** Empty: all collections. */
+  collectionIds: v.optional(v.array(idSchema), []),
+  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(50)), 10),
+})
+export const searchResponseSchema = v.object({ hits: v.array(searchHitSchema) })
+// GET /api/folders?path=ABSOLUTE → for the folder picker; without a path, the home folder
+export const folderListSchema = v.object({
+  path: v.string(),
+  parent: v.nullable(v.string()),
+  folders: v.array(v.object({ name: v.string(), path: v.string() })),
+  /** Count of plain files here. */
+  files: v.number(),
+})
+
+// GET/PATCH /api/settings
+export const settingsResponseSchema = v.object({ settings: settingsSchema })
+export const patchSettingsSchema = v.partial(settingsSchema)
+// GET/POST /api/keys · DELETE /api/keys/:id → 204
+export const keyListSchema = v.object({ keys: v.array(apiKeySchema) })
+export const createKeySchema = v.object({ name: title })
+export const keyCreatedSchema = v.object({ key: apiKeySchema, secret: v.string() })

@@ -1,0 +1,92 @@
+import * as v from 'valibot'
+import { artifactSchema } from '#shared/domain/artifact.ts'
+import { citationSchema, outcomeSchema, usageSchema } from '#shared/domain/conversation.ts'
+import { idSchema } from '#shared/domain/ids.ts'
+import { wireErrorSchema } from '#shared/errors/silo-error.ts'
+
+export const runKindSchema = v.picklist(['chat', 'ingest', 'download'])
+export type RunKind = v.InferOutput<typeof runKindSchema>
+
+/** What happened, without its place in the log. */
+export const runEventBodySchema = v.variant('type', [
+  v.object({
+    type: v.literal('run-started'),
+    kind: runKindSchema,
+    /** What the run is about: conversation, collection or model id. */
+    subject: v.string(),
+    /** For a chat: the assistant message it writes. */
+    messageId: v.optional(idSchema),
+  }),
+  v.object({
+    type: v.literal('placement-chosen'),
+    device: v.string(),
+    engine: v.string(),
+    modelId: v.string(),
+    /** Why here, as a code the UI translates. */
+    reason: v.picklist(['only-companion', 'user-choice', 'default-model']),
+  }),
+  /** How the context was filled. Nothing is dropped without this being said. */
+  v.object({
+    type: v.literal('context-built'),
+    usedTokens: v.number(),
+    limitTokens: v.number(),
+    /** Tokens kept free for the answer. */
+    answerTokens: v.number(),
+    /** Ids of messages left out because the context was full, oldest first. */
+    droppedMessageIds: v.array(idSchema),
+    passages: v.number(),
+    /** Passages found but left out for room. */
+    droppedPassages: v.number(),
+  }),
+  v.object({ type: v.literal('text-delta'), text: v.string() }),
+  v.object({ type: v.literal('citation'), citation: citationSchema }),
+  v.object({ type: v.literal('artifact-created'), artifact: artifactSchema }),
+  v.object({
+    type: v.literal('progress'),
+    /** e.g. `queued`, `loading-model`, `scanning`, `embedding`, `downloading`, `verifying`. */
+    stage: v.string(),
+    done: v.number(),
+    /** Absent while unknown. */
+    total: v.optional(v.number()),
+    unit: v.picklist(['bytes', 'files', 'chunks', 'steps']),
+    /** What is being worked on now: a file or source name. */
+    detail: v.optional(v.string()),
+    /** Units per second. */
+    rate: v.optional(v.number()),
+  }),
+  /** Something failed without ending the run: one file, one source. */
+  v.object({ type: v.literal('item-failed'), item: v.string(), error: wireErrorSchema }),
+  v.object({ type: v.literal('usage'), usage: usageSchema }),
+  v.object({
+    type: v.literal('run-ended'),
+    outcome: outcomeSchema,
+    error: v.optional(wireErrorSchema),
+    /** Why the model stopped, for a chat. */
+    stopReason: v.optional(v.picklist(['stop', 'length'])),
+    /** Counts worth showing: `added`, `changed`, `removed`, `unchanged`, `failed`, … */
+    counts: v.optional(v.record(v.string(), v.number())),
+  }),
+])
+export type RunEventBody = v.InferOutput<typeof runEventBodySchema>
+
+/** One line of a run's append-only log. `seq` is contiguous from 0 within the run. */
+export const runEventSchema = v.object({
+  runId: idSchema,
+  seq: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** Ms since 1970. */
+  at: v.number(),
+  body: runEventBodySchema,
+})
+export type RunEvent = v.InferOutput<typeof runEventSchema>
+
+export const runSummarySchema = v.object({
+  id: idSchema,
+  kind: runKindSchema,
+  subject: v.string(),
+  messageId: v.optional(idSchema),
+  startedAt: v.number(),
+  endedAt: v.optional(v.number()),
+  outcome: v.optional(outcomeSchema),
+  lastSeq: v.number(),
+})
+export type RunSummary = v.InferOutput<typeof runSummarySchema>

@@ -1,0 +1,12 @@
+import { sveltekit } from '@sveltejs/kit/vite'
+import { defineConfig } from 'vite'
+import config from './svelte.config.js'
+
+export default defineConfig({
+  root: 'web',
+  plugins: [sveltekit(config)],
+  server: {
+    fs: { allow: ['..'] },
+    proxy: { '/api': 'http://127.0.0.1:7450', '/v1': 'http://127.0.0.1:7450' },
+  },
+})
