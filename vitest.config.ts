@@ -1,3 +1,4 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 
 /** `node`: shared, companion and tests/. `web`: Svelte stores and pure modules of the app. */
@@ -20,6 +21,8 @@ export default defineConfig({
         },
       },
       {
+        // Compiles the runes of *.svelte.ts; the app's own plugin would also start the router.
+        plugins: [svelte({ configFile: false })],
         test: {
           name: 'web',
           include: ['web/**/*.test.ts'],

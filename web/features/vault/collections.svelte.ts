@@ -1,0 +1,73 @@
+import type { Collection } from '#shared/domain/vault.ts'
+import { newId } from '#shared/domain/ids.ts'
+import { collectionListSchema, collectionResponseSchema } from '#shared/protocol/api.ts'
+import { request, send } from '#web/client/api.ts'
+import { Resource } from '#web/client/resource.svelte.ts'
+import { cancelRun, startIngest } from '#web/client/run-actions.ts'
+import { RunWatch } from '#web/client/run-watch.svelte.ts'
+import { onChange } from '#web/client/stream.ts'
+
+/** Every collection with its running ingest. Shared by the list and the page of one collection. */
+export class CollectionsStore {
+  readonly list = new Resource<Collection[]>(async (signal) => {
+    const { collections } = await request('/api/collections', collectionListSchema, { signal })
+    for (const { runId } of collections) if (runId) this.#follow(runId)
+    return collections
+  })
+  readonly runs = new RunWatch()
+
+  /** Reads the list, follows what runs, and reads again when the vault changes. Returns the end of it. */
+  start(): () => void {
+    const stop = onChange('vault', () => void this.list.load())
+    void this.list.load()
+    return () => {
+      stop()
+      this.runs.dispose()
+      this.list.dispose()
+    }
+  }
+
+  find(id: string): Collection | undefined {
+    return this.list.value?.find((collection) => collection.id === id)
+  }
+
+  /** Makes a collection and, where a folder is given, begins to read it. */
+  async create(name: string, path?: string): Promise<Collection> {
+    const { collection } = await request('/api/collections', collectionResponseSchema, {
+      method: 'POST',
+      body: { id: newId(), name },
+    })
+    this.list.set([...(this.list.value ?? []), collection])
+    if (path) await this.ingest(collection.id, [path])
+    return collection
+  }
+
+  /** Reads folders into a collection; with none, its present ones again. */
+  async ingest(collectionId: string, paths: readonly string[] = []): Promise<void> {
+    const run = await startIngest(collectionId, paths)
+    this.#follow(run.id)
+    await this.list.load()
+  }
+
+  async cancel(runId: string): Promise<void> {
+    await cancelRun(runId)
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    const { collection } = await request(`/api/collections/${id}`, collectionResponseSchema, {
+      method: 'PATCH',
+      body: { name },
+    })
+    this.list.set((this.list.value ?? []).map((known) => (known.id === id ? collection : known)))
+  }
+
+  /** Removes the collection's index. The files it was read from stay as they are. */
+  async remove(id: string): Promise<void> {
+    await send(`/api/collections/${id}`, { method: 'DELETE', timeoutMs: 60_000 })
+    this.list.set((this.list.value ?? []).filter((known) => known.id !== id))
+  }
+
+  #follow(runId: string): void {
+    this.runs.follow(runId, () => void this.list.load())
+  }
+}

@@ -1,0 +1,133 @@
+import type { Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts'
+import { documentTextSchema } from '#shared/domain/vault.ts'
+import {
+  documentListSchema,
+  problemListSchema,
+  searchResponseSchema,
+} from '#shared/protocol/api.ts'
+import { request } from '#web/client/api.ts'
+import { Resource } from '#web/client/resource.svelte.ts'
+
+/** Documents on one page of the table. */
+export const documentsPerPage = 50
+/** Characters of a document shown before and after a passage. */
+export const textMargin = 4000
+
+/** The documents of one collection, a page at a time, filtered by name. */
+export class DocumentsStore {
+  readonly #collectionId: string
+  #query = $state('')
+  #offset = $state(0)
+  readonly page: Resource<{ documents: Document[]; total: number }>
+  readonly problems: Resource<Problem[]>
+
+  constructor(collectionId: string) {
+    this.#collectionId = collectionId
+    const base = `/api/collections/${collectionId}`
+    this.page = new Resource(async (signal) => {
+      const params = new URLSearchParams({
+        query: this.#query,
+        offset: String(this.#offset),
+        limit: String(documentsPerPage),
+      })
+      const page = await request(`${base}/documents?${params}`, documentListSchema, { signal })
+      if (page.documents.length || this.#offset === 0 || page.total === 0) return page
+      // Documents went away below the page that was shown.
+      this.#offset = Math.floor((page.total - 1) / documentsPerPage) * documentsPerPage
+      params.set('offset', String(this.#offset))
+      return request(`${base}/documents?${params}`, documentListSchema, { signal })
+    })
+    this.problems = new Resource(async (signal) => {
+      const { problems } = await request(`${base}/problems`, problemListSchema, { signal })
+      return problems
+    })
+  }
+
+  get collectionId(): string {
+    return this.#collectionId
+  }
+  get query(): string {
+    return this.#query
+  }
+  get offset(): number {
+    return this.#offset
+  }
+
+  load(): void {
+    void this.page.load()
+    void this.problems.load()
+  }
+
+  filter(query: string): void {
+    this.#query = query
+    this.#offset = 0
+    void this.page.load()
+  }
+
+  turn(pages: number): void {
+    const next = this.#offset + pages * documentsPerPage
+    if (next < 0 || next >= (this.page.value?.total ?? 0)) return
+    this.#offset = next
+    void this.page.load()
+  }
+
+  dispose(): void {
+    this.page.dispose()
+    this.problems.dispose()
+  }
+}
+
+/** Hybrid search within one collection. */
+export class VaultSearch {
+  readonly #collectionId: string
+  query = $state('')
+  /** What the shown hits answer; empty before the first search. */
+  asked = $state('')
+  readonly hits: Resource<SearchHit[]>
+
+  constructor(collectionId: string) {
+    this.#collectionId = collectionId
+    this.hits = new Resource(async (signal) => {
+      const { hits } = await request('/api/search', searchResponseSchema, {
+        method: 'POST',
+        body: { query: this.asked, collectionIds: [this.#collectionId], limit: 10 },
+        signal,
+        timeoutMs: 60_000,
+      })
+      return hits
+    })
+  }
+
+  search(): void {
+    const query = this.query.trim()
+    if (!query) return
+    this.asked = query
+    this.hits.reset()
+    void this.hits.load()
+  }
+
+  clear(): void {
+    this.query = ''
+    this.asked = ''
+    this.hits.reset()
+  }
+}
+
+/**
+ * The text of a document around `start`–`end` (UTF-16 code units).
+ * @throws SiloError: document_unknown
+ */
+export function readAround(
+  documentId: string,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<DocumentText> {
+  const from = Math.max(0, start - textMargin)
+  const params = new URLSearchParams({
+    start: String(from),
+    length: String(end - from + textMargin),
+  })
+  const path = `/api/documents/${encodeURIComponent(documentId)}/text?${params}`
+  return request(path, documentTextSchema, signal ? { signal } : {})
+}
