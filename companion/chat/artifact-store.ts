@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs' // prettier-ignore
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { migrate } from '#companion/records/database.ts'
+import type { ExtractedArtifact } from './artifact-extractor.ts'
+import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
+import { newId } from '#shared/domain/ids.ts'
+import { SiloError, type Language } from '#shared/errors/silo-error.ts'
+
+/** Artifacts of conversations: a row for each version, the content once by hash under `<home>/artifacts`. */
+export class ArtifactStore {
+  readonly #database: DatabaseSync
+  readonly #folder: string
+
+  constructor(database: DatabaseSync, folder: string) {
+    this.#database = database
+    this.#folder = folder
+    migrate(database, 'artifacts', [
+      `CREATE TABLE artifacts (
+        id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, message_id TEXT NOT NULL, key TEXT NOT NULL,
+        version INTEGER NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL,
+        sha256 TEXT NOT NULL, size INTEGER NOT NULL, created_at INTEGER NOT NULL, complete INTEGER NOT NULL,
+        UNIQUE (conversation_id, key, version)
+      ) STRICT;
+      CREATE INDEX artifacts_by_message ON artifacts (message_id);
+      CREATE INDEX artifacts_by_content ON artifacts (sha256)`,
+    ])
+  }
+
+  /** Stores one more version of an artifact. @throws SiloError storage_failed */
+  add(
+    found: ExtractedArtifact,
+    place: { conversationId: string; messageId: string; language: Language },
+  ): Artifact {
+    const bytes = Buffer.from(found.content)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    this.#write(sha256, bytes)
+    const { conversationId, messageId } = place
+    const row = this.#database
+      .prepare('SELECT max(version) AS last FROM artifacts WHERE conversation_id = ? AND key = ?')
+      .get(conversationId, found.key)
+    const artifact: Artifact = {
+      id: newId(),
+      conversationId,
+      messageId,
+      key: found.key,
+      version: Number(row?.last ?? 0) + 1,
+      kind: found.kind,
+      title: found.title || fallbackTitle(found, place.language),
+      language: found.language,
+      sha256,
+      size: bytes.length,
+      createdAt: Date.now(),
+      complete: found.complete,
+    }
+    this.#database
+      .prepare('INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(
+        artifact.id,
+        conversationId,
+        messageId,
+        artifact.key,
+        artifact.version,
+        artifact.kind,
+        artifact.title,
+        artifact.language,
+        sha256,
+        artifact.size,
+        artifact.createdAt,
+        artifact.complete ? 1 : 0,
+      )
+    return artifact
+  }
+
+  /** Oldest first. */
+  ofConversation(conversationId: string): Artifact[] {
+    return this.#database
+      .prepare('SELECT * FROM artifacts WHERE conversation_id = ? ORDER BY created_at, rowid')
+      .all(conversationId)
+      .map(artifactOf)
+  }
+
+  /** @throws SiloError artifact_unknown */
+  get(id: string): Artifact {
+    const row = this.#database.prepare('SELECT * FROM artifacts WHERE id = ?').get(id)
+    if (!row) throw new SiloError('artifact_unknown')
+    return artifactOf(row)
+  }
+
+  /** @throws SiloError artifact_unknown */
+  content(id: string): Buffer {
+    const { sha256 } = this.get(id)
+    try {
+      return readFileSync(this.#path(sha256))
+    } catch (cause) {
+      throw new SiloError('artifact_unknown', { cause })
+    }
+  }
+
+  #path(sha256: string): string {
+    return join(this.#folder, sha256.slice(0, 2), sha256)
+  }
+
+  #write(sha256: string, bytes: Buffer): void {
+    const path = this.#path(sha256)
+    if (existsSync(path)) return
+    try {
+      mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+      const temporary = `${path}.${newId()}`
+      const file = openSync(temporary, 'wx', 0o600)
+      try {
+        writeSync(file, bytes)
+        fsyncSync(file)
+      } finally {
+        closeSync(file)
+      }
+      renameSync(temporary, path)
+    } catch (cause) {
+      throw new SiloError('storage_failed', { cause })
+    }
+  }
+}
+
+const kindNames: Record<ArtifactKind, Record<Language, string>> = {
+  html: { en: 'Web page', zh: '网页' },
+  markdown: { en: 'Document', zh: '文档' },
+  svg: { en: 'Drawing', zh: '图形' },
+  code: { en: 'Code', zh: '代码' },
+  csv: { en: 'Table', zh: '表格' },
+  chart: { en: 'Chart', zh: '图表' },
+  diagram: { en: 'Diagram', zh: '示意图' },
+}
+
+function fallbackTitle(found: ExtractedArtifact, language: Language): string {
+  if (found.kind === 'code' && found.language) return found.language
+  return kindNames[found.kind][language]
+}
+
+function artifactOf(row: Record<string, unknown>): Artifact {
+  return {
+    id: String(row.id),
+    conversationId: String(row.conversation_id),
+    messageId: String(row.message_id),
+    key: String(row.key),
+    version: Number(row.version),
+    kind: row.kind as ArtifactKind,
+    title: String(row.title),
+    language: String(row.language),
+    sha256: String(row.sha256),
+    size: Number(row.size),
+    createdAt: Number(row.created_at),
+    complete: row.complete === 1,
+  }
+}

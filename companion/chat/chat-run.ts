@@ -1,0 +1,212 @@
+import type { Log } from '#companion/observe/log.ts'
+import type { RunContext, RunResult } from '#companion/runs/run.ts'
+import { branchOf, type Citation, type Conversation, type Message, type Usage } from '#shared/domain/conversation.ts' // prettier-ignore
+import type { Settings } from '#shared/domain/settings.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { ArtifactExtractor, type ExtractedArtifact } from './artifact-extractor.ts'
+import type { ArtifactStore } from './artifact-store.ts'
+import { CitationTracker } from './citation-tracker.ts'
+import { buildContext, type BuiltContext } from './context.ts'
+import type { ConversationStore } from './conversation-store.ts'
+import { DeltaBatcher } from './delta-batcher.ts'
+import { languageOf } from './language.ts'
+import type { ChatModelLease, ModelPort, VaultPort } from './ports.ts'
+import { defaultSystemPrompt } from './prompt-text.ts'
+
+/** Passages asked of the vault for one question. */
+const passageCount = 6
+/** An answer longer than this has lost its way. */
+const maxAnswerTokens = 4096
+
+export interface ChatDeps {
+  readonly conversations: ConversationStore
+  readonly artifacts: ArtifactStore
+  readonly models: ModelPort
+  readonly vault: VaultPort
+  readonly settings: () => Settings
+  readonly log: Log
+}
+
+export interface ChatTurn {
+  readonly conversation: Conversation
+  /** The user message to answer. */
+  readonly parentId: string
+  readonly assistantMessageId: string
+  /** Asked for with this turn. */
+  readonly modelId: string | undefined
+}
+
+/** What an answer has become so far; written to its message when the run ends, however it ends. */
+export interface AnswerDraft {
+  text: string
+  citations: Citation[]
+  modelId?: string
+  usage?: Usage
+}
+
+/** Answers one user message: passages, context, generation, citations, artifacts. */
+export async function answer(
+  run: RunContext,
+  turn: ChatTurn,
+  draft: AnswerDraft,
+  deps: ChatDeps,
+): Promise<RunResult> {
+  const messages = deps.conversations.messages(turn.conversation.id)
+  const branch = branchOf(messages, turn.parentId)
+  const question = branch.at(-1)
+  if (!question || question.role !== 'user') throw new SiloError('message_unknown')
+
+  const { collectionIds } = turn.conversation
+  if (collectionIds.length > 0) run.emit({ type: 'progress', stage: 'searching', done: 0, unit: 'steps' }) // prettier-ignore
+  const hits =
+    collectionIds.length > 0
+      ? await deps.vault.search(
+          { query: question.text.slice(0, 2000), collectionIds, limit: passageCount },
+          run.signal,
+        )
+      : []
+
+  const settings = deps.settings()
+  const lease = await acquire(run, turn, settings, deps)
+  try {
+    draft.modelId = lease.modelId
+    const language = languageOf(question.text)
+    const context = await buildContext(
+      {
+        branch,
+        sent: deps.conversations.sentPrompts(turn.conversation.id),
+        systemPrompt:
+          settings.systemPrompt || defaultSystemPrompt(languageOf(branch[0]?.text ?? '')),
+        language,
+        hits,
+        loaded: lease.loaded,
+      },
+      run.signal,
+    )
+    deps.conversations.keepSentPrompt(turn.assistantMessageId, context.sent)
+    run.emit({
+      type: 'context-built',
+      usedTokens: context.usedTokens,
+      limitTokens: context.limitTokens,
+      answerTokens: context.answerTokens,
+      droppedMessageIds: [...context.droppedMessageIds],
+      passages: context.passages.length,
+      droppedPassages: context.droppedPassages,
+    })
+    return await generate(run, turn, draft, { context, lease, question, settings }, deps)
+  } finally {
+    lease.release()
+  }
+}
+
+async function acquire(
+  run: RunContext,
+  turn: ChatTurn,
+  settings: Settings,
+  deps: ChatDeps,
+): Promise<ChatModelLease> {
+  const chosen = turn.modelId ?? turn.conversation.modelId
+  let shown = -1
+  const lease = await deps.models.acquireChat(chosen ?? settings.chatModelId, {
+    signal: run.signal,
+    onProgress(fraction) {
+      const percent = Math.floor(fraction * 20) * 5
+      if (percent <= shown) return
+      shown = percent
+      run.emit({ type: 'progress', stage: 'loading-model', done: percent, total: 100, unit: 'steps' }) // prettier-ignore
+    },
+  })
+  run.emit({
+    type: 'placement-chosen',
+    device: lease.deviceName,
+    engine: lease.engineId,
+    modelId: lease.modelId,
+    reason: chosen === undefined ? 'default-model' : 'user-choice',
+  })
+  return lease
+}
+
+async function generate(
+  run: RunContext,
+  turn: ChatTurn,
+  draft: AnswerDraft,
+  given: {
+    context: BuiltContext
+    lease: ChatModelLease
+    question: Message
+    settings: Settings
+  },
+  deps: ChatDeps,
+): Promise<RunResult> {
+  const { context, lease, question, settings } = given
+  const citations = new CitationTracker(context.passages)
+  const extractor = new ArtifactExtractor()
+  const place = {
+    conversationId: turn.conversation.id,
+    messageId: turn.assistantMessageId,
+    language: languageOf(question.text),
+  }
+  const cite = (found: readonly Citation[]): void => {
+    for (const citation of found) {
+      draft.citations.push(citation)
+      run.emit({ type: 'citation', citation })
+    }
+  }
+  const batcher = new DeltaBatcher((text) => {
+    draft.text += text
+    run.emit({ type: 'text-delta', text })
+    cite(citations.push(text))
+  })
+  const keep = (found: readonly ExtractedArtifact[]): void => {
+    for (const extracted of found) {
+      batcher.flush()
+      run.emit({ type: 'artifact-created', artifact: deps.artifacts.add(extracted, place) })
+    }
+  }
+
+  const started = performance.now()
+  let firstTokenAt: number | undefined
+  try {
+    const events = lease.loaded.generate(
+      {
+        prompt: context.prompt,
+        temperature: settings.temperature,
+        maxTokens: Math.max(
+          context.answerTokens,
+          Math.min(maxAnswerTokens, context.limitTokens - context.usedTokens),
+        ),
+      },
+      run.signal,
+    )
+    for await (const event of events) {
+      if (event.type === 'text') {
+        firstTokenAt ??= performance.now()
+        batcher.push(event.text)
+        keep(extractor.push(event.text))
+      } else if (event.type === 'end') {
+        batcher.flush()
+        draft.usage = {
+          promptTokens: event.promptTokens,
+          cachedTokens: event.cachedTokens,
+          completionTokens: event.completionTokens,
+          firstTokenMs: Math.round((firstTokenAt ?? performance.now()) - started),
+          decodeMs: Math.round(event.decodeMs),
+        }
+        run.emit({ type: 'usage', usage: draft.usage })
+        if (event.reason === 'abort') run.signal.throwIfAborted()
+        keep(extractor.end())
+        if (draft.text !== '') cite(citations.end())
+        return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
+      }
+    }
+    run.signal.throwIfAborted()
+    throw new SiloError('engine_crashed')
+  } catch (error) {
+    // What was said before the failure is kept, and so is a half-finished artifact.
+    batcher.flush()
+    keep(extractor.end())
+    throw error
+  } finally {
+    batcher.stop()
+  }
+}

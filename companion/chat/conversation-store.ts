@@ -1,0 +1,261 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { migrate, transaction } from '#companion/records/database.ts'
+import type { Artifact } from '#shared/domain/artifact.ts'
+import { newestLeaf, type Conversation, type Message } from '#shared/domain/conversation.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { conversationOf, messageOf } from './rows.ts'
+
+/** How long a deleted conversation can be restored, ms. */
+const keptDeleted = 30 * 24 * 3600 * 1000
+const titleLength = 60
+
+export interface NewConversation {
+  readonly id: string
+  readonly title?: string
+  readonly collectionIds?: readonly string[]
+  readonly modelId?: string
+}
+
+/** What the prompt of an answer was, kept so that later turns repeat it to the letter (the cached prefix). */
+export interface SentPrompt {
+  /** The user turn as it was sent, passages included; absent where it is the message's text. */
+  readonly userText?: string
+  /** The first message of the branch that was in the context, where older ones were dropped. */
+  readonly from?: string
+}
+
+/** Conversations and their messages. Deleting keeps a conversation for 30 days. */
+export class ConversationStore {
+  readonly #database: DatabaseSync
+  readonly #artifactsOf: (conversationId: string) => Artifact[]
+
+  constructor(database: DatabaseSync, artifactsOf: (conversationId: string) => Artifact[]) {
+    this.#database = database
+    this.#artifactsOf = artifactsOf
+    migrate(database, 'conversations', [
+      `CREATE TABLE conversations (
+        id TEXT PRIMARY KEY, title TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+        leaf_id TEXT, model_id TEXT, collection_ids TEXT NOT NULL, deleted_at INTEGER
+      ) STRICT;
+      CREATE TABLE messages (
+        id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        parent_id TEXT, role TEXT NOT NULL, text TEXT NOT NULL, created_at INTEGER NOT NULL, run_id TEXT,
+        outcome TEXT, error TEXT, model_id TEXT, citations TEXT, usage TEXT, sent_text TEXT, sent_from TEXT
+      ) STRICT;
+      CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at);
+      CREATE INDEX messages_by_run ON messages (run_id)`,
+    ])
+  }
+
+  /** Creates a conversation, or returns the one of that id. @throws SiloError conversation_unknown if it is deleted */
+  create(wanted: NewConversation): Conversation {
+    const now = Date.now()
+    this.#database
+      .prepare(
+        'INSERT INTO conversations VALUES (?, ?, ?, ?, NULL, ?, ?, NULL) ON CONFLICT (id) DO NOTHING',
+      )
+      .run(
+        wanted.id,
+        wanted.title ?? '',
+        now,
+        now,
+        wanted.modelId ?? null,
+        JSON.stringify(wanted.collectionIds ?? []),
+      )
+    return this.get(wanted.id)
+  }
+
+  /** @throws SiloError conversation_unknown */
+  get(id: string): Conversation {
+    const row = this.#database
+      .prepare('SELECT * FROM conversations WHERE id = ? AND deleted_at IS NULL')
+      .get(id)
+    if (!row) throw new SiloError('conversation_unknown')
+    return conversationOf(row)
+  }
+
+  /** All messages of all branches, oldest first, with their artifacts. */
+  messages(conversationId: string): Message[] {
+    const artifacts = Map.groupBy(
+      this.#artifactsOf(conversationId),
+      (artifact) => artifact.messageId,
+    )
+    return this.#database
+      .prepare('SELECT * FROM messages WHERE conversation_id = ? ORDER BY created_at, rowid')
+      .all(conversationId)
+      .map((row) => messageOf(row, artifacts.get(String(row.id))))
+  }
+
+  /** @throws SiloError conversation_unknown, message_unknown */
+  patch(
+    id: string,
+    changes: {
+      title?: string
+      leafId?: string
+      modelId?: string | null
+      collectionIds?: readonly string[]
+    },
+  ): Conversation {
+    return transaction(this.#database, () => {
+      const known = this.get(id)
+      if (changes.leafId !== undefined) this.#requireMessage(id, changes.leafId)
+      const modelId = changes.modelId === undefined ? known.modelId : changes.modelId
+      this.#database
+        .prepare(
+          'UPDATE conversations SET title = ?, leaf_id = ?, model_id = ?, collection_ids = ?, updated_at = ? WHERE id = ?',
+        )
+        .run(
+          changes.title ?? known.title,
+          changes.leafId === undefined
+            ? known.leafId
+            : newestLeaf(this.messages(id), changes.leafId),
+          modelId ?? null,
+          JSON.stringify(changes.collectionIds ?? known.collectionIds),
+          // Looking at another branch is no change of content.
+          changes.leafId !== undefined && Object.keys(changes).length === 1
+            ? known.updatedAt
+            : Date.now(),
+          id,
+        )
+      return this.get(id)
+    })
+  }
+
+  /** @throws SiloError conversation_unknown */
+  remove(id: string): void {
+    const { changes } = this.#database
+      .prepare('UPDATE conversations SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL')
+      .run(Date.now(), id)
+    if (Number(changes) === 0) throw new SiloError('conversation_unknown')
+  }
+
+  /** Undoes `remove`; a conversation that was not removed stays as it is. @throws SiloError conversation_unknown */
+  restore(id: string): Conversation {
+    this.#database.prepare('UPDATE conversations SET deleted_at = NULL WHERE id = ?').run(id)
+    return this.get(id)
+  }
+
+  /** Removes for good what was deleted more than 30 days ago. Returns how many conversations that were. */
+  purge(now: number = Date.now()): number {
+    return transaction(this.#database, () => {
+      const old = 'SELECT id FROM conversations WHERE deleted_at < ?'
+      this.#database
+        .prepare(`DELETE FROM artifacts WHERE conversation_id IN (${old})`)
+        .run(now - keptDeleted)
+      this.#database
+        .prepare(
+          `DELETE FROM runs WHERE outcome IS NOT NULL AND kind = 'chat' AND subject IN (${old})`,
+        )
+        .run(now - keptDeleted)
+      const { changes } = this.#database
+        .prepare('DELETE FROM conversations WHERE deleted_at < ?')
+        .run(now - keptDeleted)
+      return Number(changes)
+    })
+  }
+
+  /** The message of that id in that conversation, or undefined. */
+  message(conversationId: string, id: string): Message | undefined {
+    const row = this.#database
+      .prepare('SELECT * FROM messages WHERE id = ? AND conversation_id = ?')
+      .get(id, conversationId)
+    return row && messageOf(row, undefined)
+  }
+
+  /** Whether any conversation has a message of that id. */
+  hasMessage(id: string): boolean {
+    return this.#database.prepare('SELECT 1 FROM messages WHERE id = ?').get(id) !== undefined
+  }
+
+  // What follows is called inside the transaction of a run's start or end.
+
+  /** Adds a message and shows the branch that ends with it; names an unnamed conversation after its first. */
+  insert(message: Message): void {
+    this.#database
+      .prepare(
+        'INSERT INTO messages (id, conversation_id, parent_id, role, text, created_at, run_id, model_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      )
+      .run(
+        message.id,
+        message.conversationId,
+        message.parentId,
+        message.role,
+        message.text,
+        message.createdAt,
+        message.runId ?? null,
+        message.modelId ?? null,
+      )
+    this.#database
+      .prepare(
+        "UPDATE conversations SET leaf_id = ?, updated_at = ?, title = CASE WHEN title = '' THEN ? ELSE title END WHERE id = ?",
+      )
+      .run(
+        message.id,
+        message.createdAt,
+        message.role === 'user' ? titleFrom(message.text) : '',
+        message.conversationId,
+      )
+  }
+
+  /** Writes what became of an assistant message. */
+  finish(message: Message): void {
+    this.#database
+      .prepare(
+        'UPDATE messages SET text = ?, outcome = ?, error = ?, model_id = coalesce(?, model_id), citations = ?, usage = ? WHERE id = ?',
+      )
+      .run(
+        message.text,
+        message.outcome ?? null,
+        json(message.error),
+        message.modelId ?? null,
+        message.citations?.length ? json(message.citations) : null,
+        json(message.usage),
+        message.id,
+      )
+    this.#database
+      .prepare('UPDATE conversations SET updated_at = ? WHERE id = ?')
+      .run(Date.now(), message.conversationId)
+  }
+
+  /** Keeps how the context of an answer was made. */
+  keepSentPrompt(messageId: string, sent: SentPrompt): void {
+    this.#database
+      .prepare('UPDATE messages SET sent_text = ?, sent_from = ? WHERE id = ?')
+      .run(sent.userText ?? null, sent.from ?? null, messageId)
+  }
+
+  /** How the contexts of a conversation's answers were made, by assistant message id. */
+  sentPrompts(conversationId: string): Map<string, SentPrompt> {
+    const rows = this.#database
+      .prepare(
+        'SELECT id, sent_text, sent_from FROM messages WHERE conversation_id = ? AND (sent_text IS NOT NULL OR sent_from IS NOT NULL)',
+      )
+      .all(conversationId)
+    return new Map(
+      rows.map((row) => [
+        String(row.id),
+        {
+          ...(row.sent_text === null ? {} : { userText: String(row.sent_text) }),
+          ...(row.sent_from === null ? {} : { from: String(row.sent_from) }),
+        },
+      ]),
+    )
+  }
+
+  #requireMessage(conversationId: string, id: string): void {
+    if (!this.message(conversationId, id))
+      throw new SiloError('message_unknown', { field: 'leafId' })
+  }
+}
+
+function json(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value)
+}
+
+function titleFrom(text: string): string {
+  const line = text.split('\n').find((line) => line.trim() !== '')?.replace(/\s+/g, ' ').trim() ?? '' // prettier-ignore
+  const characters = [...line]
+  return characters.length > titleLength
+    ? `${characters.slice(0, titleLength - 1).join('')}…`
+    : line
+}

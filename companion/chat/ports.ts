@@ -1,0 +1,33 @@
+import type { LoadedModel } from '#shared/contracts/engine.ts'
+import type { SearchHit } from '#shared/domain/vault.ts'
+
+/** A loaded chat model lent to one run. */
+export interface ChatModelLease {
+  readonly loaded: LoadedModel
+  readonly modelId: string
+  readonly engineId: string
+  readonly deviceName: string
+  /** Called exactly once; never throws. */
+  release(): void
+}
+
+/** What a chat needs of the models. */
+export interface ModelPort {
+  /**
+   * Loads a model and waits for its turn; `undefined` means the default chat model.
+   * @throws SiloError model_unknown, model_not_installed, model_wrong_task, and what loading throws
+   */
+  acquireChat(
+    modelId: string | undefined,
+    options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+  ): Promise<ChatModelLease>
+}
+
+/** What a chat needs of the vault. */
+export interface VaultPort {
+  /** The best passages first. */
+  search(
+    request: { query: string; collectionIds: readonly string[]; limit: number },
+    signal: AbortSignal,
+  ): Promise<SearchHit[]>
+}

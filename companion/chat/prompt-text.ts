@@ -1,0 +1,31 @@
+import type { SearchHit } from '#shared/domain/vault.ts'
+import type { Language } from '#shared/errors/silo-error.ts'
+
+const systemPrompts: Record<Language, string> = {
+  en: `You are Silo, a helpful assistant that runs entirely on the user's own computer. Answer in the language of the question, correctly and to the point. When asked for a web page, a drawing, a table, a chart or a diagram, write it complete in one fenced code block: \`\`\`html (one file, styles and scripts inline), \`\`\`svg, \`\`\`csv, \`\`\`vega-lite or \`\`\`mermaid.`,
+  zh: `你是 Silo，一个完全运行在用户自己电脑上的助手。请用提问所用的语言，准确、简洁地回答。当用户要网页、图形、表格、图表或示意图时，请把完整内容写在一个代码块中：\`\`\`html（单个文件，样式和脚本内联）、\`\`\`svg、\`\`\`csv、\`\`\`vega-lite 或 \`\`\`mermaid。`,
+}
+
+/** Used while the user has set no system prompt. Short, because small models lose long ones. */
+export function defaultSystemPrompt(language: Language): string {
+  return systemPrompts[language]
+}
+
+/**
+ * The user turn with the passages found for it. The question comes last, next to the instruction, where
+ * small models heed it most.
+ */
+export function userTurn(question: string, hits: readonly SearchHit[], language: Language): string {
+  if (hits.length === 0) return question
+  const passages = hits.map((hit, index) => `[${index + 1}] ${sourceOf(hit)}\n${hit.text.trim()}`)
+  return language === 'zh'
+    ? `以下是从用户文档中找到的段落：\n\n${passages.join('\n\n')}\n\n请只根据以上段落回答问题，并在所依据的内容后用 [1] 这样的编号注明出处。如果段落中没有答案，请说明文档中没有相关内容。\n\n问题：${question}`
+    : `These passages were found in the user's documents:\n\n${passages.join('\n\n')}\n\nAnswer the question from these passages only, and cite the passage a statement rests on by its number, like [1]. If the passages do not contain the answer, say that the documents do not contain it.\n\nQuestion: ${question}`
+}
+
+function sourceOf(hit: SearchHit): string {
+  const page = hit.page === undefined ? [] : [`p. ${hit.page}`]
+  return [hit.title, ...hit.headings.filter((heading) => heading !== hit.title), ...page].join(
+    ' › ',
+  )
+}

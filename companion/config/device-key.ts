@@ -1,0 +1,36 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeSecret } from './secret-file.ts'
+
+/** The peer id of this device: its Ed25519 public key in the form libp2p gives it. The key is made once. */
+export function deviceId(home: string): string {
+  const path = join(home, 'device-key')
+  let pem: string
+  try {
+    pem = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    pem = generateKeyPairSync('ed25519')
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString()
+    writeSecret(path, pem)
+  }
+  const spki = createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' })
+  // Identity multihash (0x00, 36 bytes) of the protobuf {type: Ed25519, data: key}.
+  const prefix = Buffer.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20])
+  return base58(Buffer.concat([prefix, spki.subarray(-32)]))
+}
+
+const base58Alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+function base58(bytes: Uint8Array): string {
+  let value = BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+  let text = ''
+  for (; value > 0n; value /= 58n) text = base58Alphabet[Number(value % 58n)] + text
+  for (const byte of bytes) {
+    if (byte !== 0) break
+    text = `1${text}`
+  }
+  return text
+}
