@@ -135,6 +135,17 @@ export class ConversationStore {
     return this.get(id)
   }
 
+  /** Takes a collection that is gone out of every conversation that used it. */
+  forgetCollection(collectionId: string): void {
+    this.#database
+      .prepare(
+        `UPDATE conversations SET collection_ids = (
+          SELECT json_group_array(value) FROM json_each(collection_ids) WHERE value <> ?)
+         WHERE EXISTS (SELECT 1 FROM json_each(collection_ids) WHERE value = ?)`,
+      )
+      .run(collectionId, collectionId)
+  }
+
   /** Removes for good what was deleted more than 30 days ago. Returns how many conversations that were. */
   purge(now: number = Date.now()): number {
     return transaction(this.#database, () => {

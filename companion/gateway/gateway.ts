@@ -1,0 +1,78 @@
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { authenticate, sameSite, signIn } from './access.ts'
+import { answerError, refusalOf } from './answers.ts'
+import type { GatewayEnv } from './environment.ts'
+import { createOpenAiApi } from './openai/api.ts'
+import { createOllamaDetection } from './openai/ollama.ts'
+import { conversationRoutes } from './routes/conversations.ts'
+import { modelRoutes } from './routes/models.ts'
+import { runRoutes } from './routes/runs.ts'
+import { settingsRoutes } from './routes/settings.ts'
+import { vaultRoutes } from './routes/vault.ts'
+import { securityHeaders } from './security-headers.ts'
+import type { GatewayServices } from './services.ts'
+import { StaticFiles } from './static-files.ts'
+
+/** Bytes a body may have: Silo's own API, and the OpenAI-compatible one (long prompts, many texts to embed). */
+export const apiBodyLimit = 2 * 1024 * 1024
+export const openAiBodyLimit = 16 * 1024 * 1024
+
+/**
+ * The companion's HTTP app, the same for every road: `app.fetch(request, { caller })`. A road that
+ * authenticates its callers itself passes `caller`; without one the request is local HTTP and shows the
+ * start token or a key.
+ */
+export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
+  const app = new Hono<GatewayEnv>()
+  app.onError((error, context) => answerError(error, context, services.log))
+  app.use(securityHeaders)
+  app.get('/healthz', (context) => context.json({ ok: true }))
+  app.use(sameSite(services))
+  app.use(signIn(services))
+
+  for (const [path, limit] of [
+    ['/api', apiBodyLimit],
+    ['/v1', openAiBodyLimit],
+  ] as const) {
+    app.use(`${path}/*`, authenticate(services))
+    app.use(
+      `${path}/*`,
+      bodyLimit({
+        maxSize: limit,
+        onError() {
+          throw new SiloError('body_too_large', { params: { limit } })
+        },
+      }),
+    )
+    app.use(`${path}/*`, async (context, next) => {
+      await next()
+      if (!context.res.headers.has('Cache-Control')) context.header('Cache-Control', 'no-store')
+    })
+  }
+
+  app.route('/api', runRoutes(services))
+  app.route('/api', conversationRoutes(services))
+  app.route('/api', modelRoutes(services))
+  app.route('/api', vaultRoutes(services))
+  app.route('/api', settingsRoutes(services))
+  const openAi = { models: services.models, log: services.log, version: services.version }
+  app.route('/v1', createOpenAiApi(openAi))
+  app.route('/api', createOllamaDetection(openAi))
+
+  const refuse = refusalOf(app.routes)
+  const files = new StaticFiles(services.webRoot)
+  app.notFound(async (context) => {
+    const { method, path } = context.req
+    const isApi = /^\/(api|v1)(\/|$)/.test(path)
+    if (!isApi && (method === 'GET' || method === 'HEAD')) {
+      const page = await files.answer(context)
+      if (page) return page
+    }
+    const { error, allow } = refuse(path)
+    if (allow.length > 0) context.header('Allow', allow.join(', '))
+    return answerError(error, context, services.log)
+  })
+  return app
+}

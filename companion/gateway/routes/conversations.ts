@@ -1,0 +1,113 @@
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import type { GatewayEnv } from '../environment.ts'
+import { readJson } from '../openai/body.ts'
+import type { GatewayServices } from '../services.ts'
+import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
+import { parseInput } from '#shared/errors/parse.ts'
+import { createConversationSchema, patchConversationSchema } from '#shared/protocol/api.ts'
+
+const listQuery = v.object({ query: v.optional(v.pipe(v.string(), v.maxLength(500)), '') })
+const exportQuery = v.object({
+  format: v.optional(v.picklist(['markdown', 'json']), 'markdown'),
+  language: v.optional(v.picklist(['en', 'zh']), 'en'),
+})
+
+/** Conversations and what their answers made. */
+export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> {
+  const { conversations, artifacts, changes } = services
+  const app = new Hono<GatewayEnv>()
+
+  app.get('/conversations', (context) => {
+    const { query } = parseInput(listQuery, context.req.query())
+    return context.json({ conversations: services.searchConversations(query) })
+  })
+
+  app.post('/conversations', async (context) => {
+    const request = parseInput(createConversationSchema, await readJson(context))
+    const conversation = conversations.create(request)
+    changes.publish('conversations', conversation.id)
+    return context.json({ conversation, messages: conversations.messages(conversation.id) })
+  })
+
+  app.get('/conversations/:id', (context) => {
+    const conversation = conversations.get(context.req.param('id'))
+    return context.json({ conversation, messages: conversations.messages(conversation.id) })
+  })
+
+  app.patch('/conversations/:id', async (context) => {
+    const request = parseInput(patchConversationSchema, await readJson(context))
+    const conversation = conversations.patch(context.req.param('id'), request)
+    changes.publish('conversations', conversation.id)
+    return context.json({ conversation })
+  })
+
+  app.delete('/conversations/:id', (context) => {
+    const id = context.req.param('id')
+    conversations.remove(id)
+    // An answer that is still being written would be written for nobody.
+    for (const run of services.runs.list({ activeOnly: true }))
+      if (run.kind === 'chat' && run.subject === id) services.runs.cancel(run.id)
+    changes.publish('conversations', id)
+    return context.body(null, 204)
+  })
+
+  app.post('/conversations/:id/restore', (context) => {
+    const conversation = conversations.restore(context.req.param('id'))
+    changes.publish('conversations', conversation.id)
+    return context.json({ conversation })
+  })
+
+  app.get('/conversations/:id/export', (context) => {
+    const { format, language } = parseInput(exportQuery, context.req.query())
+    const conversation = conversations.get(context.req.param('id'))
+    const messages = conversations.messages(conversation.id)
+    const text = services.exportConversation(conversation, messages, format, language)
+    const type = format === 'json' ? 'application/json' : 'text/markdown'
+    const name = `${conversation.title || 'silo'}.${format === 'json' ? 'json' : 'md'}`
+    return context.body(text, 200, {
+      'Content-Type': `${type}; charset=utf-8`,
+      'Content-Disposition': attachment(name),
+    })
+  })
+
+  app.get('/conversations/:id/artifacts', (context) => {
+    const conversation = conversations.get(context.req.param('id'))
+    return context.json({ artifacts: artifacts.ofConversation(conversation.id) })
+  })
+
+  // What a model wrote is never a page of this origin: plain text, an attachment, sandboxed.
+  app.get('/artifacts/:id/content', (context) => {
+    const artifact = artifacts.get(context.req.param('id'))
+    return context.body(new Uint8Array(artifacts.content(artifact.id)), 200, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Disposition': attachment(`${artifact.title || 'artifact'}${extensionOf(artifact)}`),
+      'Content-Security-Policy': 'sandbox',
+      'Cache-Control': 'private, max-age=31536000, immutable',
+    })
+  })
+  return app
+}
+
+const extensions: Record<ArtifactKind, string> = {
+  html: '.html',
+  markdown: '.md',
+  svg: '.svg',
+  code: '.txt',
+  csv: '.csv',
+  chart: '.json',
+  diagram: '.mmd',
+}
+
+function extensionOf(artifact: Artifact): string {
+  return /\.\w{1,10}$/.test(artifact.title) ? '' : extensions[artifact.kind]
+}
+
+/** RFC 6266: an ASCII name for old clients, the real one beside it. */
+function attachment(name: string): string {
+  // eslint-disable-next-line no-control-regex
+  const clean = name.replace(/[\u0000-\u001f\u007f/\\:*?"<>|]+/g, '_').slice(0, 120)
+  const ascii = clean.replace(/[^\u0020-\u007e]/g, '_')
+  const encoded = encodeURIComponent(clean.toWellFormed()).replace(/['()]/g, (char) => `%${char.charCodeAt(0).toString(16)}`) // prettier-ignore
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`
+}

@@ -1,0 +1,82 @@
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import type { GatewayContext, GatewayEnv } from '../environment.ts'
+import { eventStream } from '../event-stream.ts'
+import { readJson } from '../openai/body.ts'
+import type { GatewayServices } from '../services.ts'
+import { parseInput } from '#shared/errors/parse.ts'
+import { startRunSchema } from '#shared/protocol/api.ts'
+import type { RunEvent } from '#shared/protocol/run-event.ts'
+import type { StreamMessage } from '#shared/protocol/stream.ts'
+import { protocolVersion } from '#shared/protocol/version.ts'
+
+const afterSchema = v.optional(
+  v.pipe(v.string(), v.regex(/^(-1|\d{1,9})$/), v.transform(Number)),
+  '-1',
+)
+
+/** Starting, following and cancelling runs, and the one event stream of the UI. */
+export function runRoutes(services: GatewayServices): Hono<GatewayEnv> {
+  const { runs } = services
+  const app = new Hono<GatewayEnv>()
+
+  app.post('/runs', async (context) => {
+    const request = parseInput(startRunSchema, await readJson(context))
+    return context.json({ run: services.startRun(request) }, 202)
+  })
+
+  app.get('/runs', (context) =>
+    context.json({ runs: runs.list({ activeOnly: context.req.query('active') === '1' }) }),
+  )
+
+  app.get('/runs/:id/events', (context) => {
+    const { after } = parseInput(v.object({ after: afterSchema }), {
+      after: context.req.header('last-event-id') ?? context.req.query('after'),
+    })
+    const id = context.req.param('id')
+    const run = runs.get(id)
+    if ((context.req.header('accept') ?? '').includes('text/event-stream'))
+      return follow(services, id, after)
+    return context.json({ run, events: runs.events(id, after) })
+  })
+
+  app.post('/runs/:id/cancel', (context) =>
+    context.json({ run: runs.cancel(context.req.param('id')) }, 202),
+  )
+
+  app.get('/events', () =>
+    eventStream(({ send }) => {
+      const message = (value: StreamMessage): void => send(value)
+      message({ type: 'hello', companionId: services.companionId, protocolVersion })
+      const ends = [
+        runs.subscribe((event) => message({ type: 'run-event', event })),
+        services.changes.subscribe((change) => message({ type: 'change', change })),
+      ]
+      return () => ends.forEach((end) => end())
+    }),
+  )
+
+  app.get('/status', async (context: GatewayContext) => context.json(await services.status()))
+  return app
+}
+
+/** The log from `after` on, then what comes, to the end of the run. Nothing is missed: both happen in one tick. */
+function follow({ runs }: GatewayServices, runId: string, after: number): Response {
+  return eventStream(({ send, close }) => {
+    let last = after
+    const deliver = (event: RunEvent): void => {
+      if (event.runId !== runId || event.seq <= last) return
+      last = event.seq
+      send(event, event.seq)
+      if (event.body.type === 'run-ended') close()
+    }
+    const end = runs.subscribe(deliver)
+    for (;;) {
+      const events = runs.events(runId, last)
+      if (events.length === 0) break
+      events.forEach(deliver)
+    }
+    if (runs.get(runId).outcome !== undefined) close()
+    return end
+  })
+}

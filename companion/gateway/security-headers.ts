@@ -1,0 +1,54 @@
+import type { MiddlewareHandler } from 'hono'
+import type { GatewayEnv } from './environment.ts'
+
+/** The policy of the app's own page; `scriptHashes` are those of its inline scripts. */
+export function appPolicy(scriptHashes: readonly string[]): string {
+  const scripts = ["'self'", "'wasm-unsafe-eval'", ...scriptHashes.map((hash) => `'${hash}'`)]
+  return [
+    "default-src 'self'",
+    `script-src ${scripts.join(' ')}`,
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self'",
+    "worker-src 'self' blob:",
+    "frame-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+/**
+ * The policy of pages that show artifacts: an origin of its own, scripts of the page itself, no network.
+ * The app frames them, and nothing else does.
+ */
+export const framePolicy = [
+  'sandbox allow-scripts',
+  "default-src 'none'",
+  "script-src 'unsafe-inline' 'unsafe-eval' blob: data:",
+  "style-src 'unsafe-inline'",
+  'img-src data: blob:',
+  'font-src data:',
+  'media-src data: blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+].join('; ')
+
+/** The policy of everything that is data. */
+const dataPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+/** Headers every answer carries; a route that needs another policy has set it before. */
+export const securityHeaders: MiddlewareHandler<GatewayEnv> = async (context, next) => {
+  await next()
+  const headers = context.res.headers
+  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', dataPolicy)
+  headers.set('X-Content-Type-Options', 'nosniff')
+  headers.set('Referrer-Policy', 'no-referrer')
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin')
+  headers.set('Permissions-Policy', 'geolocation=(), camera=(), payment=(), usb=()')
+}

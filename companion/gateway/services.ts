@@ -1,0 +1,85 @@
+import type { ArtifactStore } from '#companion/chat/artifact-store.ts'
+import type { ConversationHit } from '#companion/chat/conversation-search.ts'
+import type { ConversationStore } from '#companion/chat/conversation-store.ts'
+import type { KeyStore } from '#companion/config/key-store.ts'
+import type { SettingsStore } from '#companion/config/settings-store.ts'
+import type { ChangeFeed } from '#companion/observe/change-feed.ts'
+import type { Log } from '#companion/observe/log.ts'
+import type { RunRegistry } from '#companion/runs/registry.ts'
+import type { Conversation, Message } from '#shared/domain/conversation.ts'
+import type { ModelState } from '#shared/domain/model.ts'
+import type { Collection, Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts' // prettier-ignore
+import type { Language } from '#shared/errors/silo-error.ts'
+import type { StartRun, Status } from '#shared/protocol/api.ts'
+import type { RunSummary } from '#shared/protocol/run-event.ts'
+import type { ModelLease } from './openai/access.ts'
+
+type Maybe<T> = T | Promise<T>
+
+/** Who sends a request. `owner` is the person at the companion's own address. */
+export type Caller =
+  | { readonly kind: 'owner' }
+  | { readonly kind: 'api-key'; readonly keyId: string; readonly name: string }
+
+export interface ModelService {
+  list(): ModelState[]
+  /** Deletes the file. @throws SiloError model_unknown, model_not_installed, conflict */
+  remove(modelId: string): Promise<ModelState>
+  /** @throws SiloError path_not_found, model_corrupt, … */
+  import(request: { path: string; name?: string }, signal: AbortSignal): Promise<ModelState>
+  acquire(
+    modelId: string | undefined,
+    task: 'chat' | 'embed',
+    options: { signal: AbortSignal },
+  ): Promise<ModelLease>
+}
+
+export interface VaultService {
+  collections(): Maybe<Collection[]>
+  createCollection(request: { id: string; name: string }): Maybe<Collection>
+  renameCollection(id: string, name: string): Maybe<Collection>
+  removeCollection(id: string): Promise<void>
+  documents(
+    collectionId: string,
+    page: { query: string; offset: number; limit: number },
+  ): Maybe<{ documents: Document[]; total: number }>
+  problems(collectionId: string): Maybe<Problem[]>
+  documentText(documentId: string, range: { start: number; length: number }): Maybe<DocumentText>
+  search(
+    request: { query: string; collectionIds: readonly string[]; limit: number },
+    signal: AbortSignal,
+  ): Promise<SearchHit[]>
+}
+
+/** What the gateway serves. Built by compose.ts. */
+export interface GatewayServices {
+  readonly companionId: string
+  readonly version: string
+  readonly startToken: string
+  /** The port the app is reached at; known once the server listens. */
+  readonly port: () => number
+  /** Host names accepted beside the loopback ones. */
+  readonly allowedHosts: readonly string[]
+  /** The built web app. */
+  readonly webRoot: string
+  readonly log: Log
+  readonly changes: ChangeFeed
+  readonly runs: RunRegistry
+  startRun(request: StartRun): RunSummary
+  status(): Promise<Status>
+  readonly conversations: ConversationStore
+  searchConversations(query: string): ConversationHit[]
+  exportConversation(
+    conversation: Conversation,
+    messages: readonly Message[],
+    format: 'markdown' | 'json',
+    language: Language,
+  ): string
+  readonly artifacts: ArtifactStore
+  readonly models: ModelService
+  readonly vault: VaultService
+  readonly settings: SettingsStore
+  readonly keys: KeyStore
+  /** Compares in constant time. */
+  sameSecret(given: string, expected: string): boolean
+}
