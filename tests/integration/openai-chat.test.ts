@@ -291,9 +291,6 @@ test('answers unknown models, wrong tasks, overflow and bad JSON with registered
   expect(bad.status).toBe(400)
   expect(bad.headers.get('x-should-retry')).toBe('false')
   expect(await bad.json()).toMatchObject({ error: { code: 'invalid_json', param: null } })
-  const nowhere = await fetch(`${server.url}/v1/nothing`)
-  expect(nowhere.status).toBe(404)
-  expect(await nowhere.json()).toMatchObject({ error: { code: 'not_found' } })
   expect(server.leases).toBe(0)
 })
 

@@ -9,7 +9,7 @@ import { responses } from './responses.ts'
 
 /**
  * The OpenAI-compatible API, mounted at `/v1`. Whoever mounts it authenticates the caller and limits the
- * body; errors thrown here leave as `{error: {message, type, param, code}}`.
+ * body, and answers addresses unknown here; errors thrown here leave as `{error: {message, type, param, code}}`.
  */
 export function createOpenAiApi(deps: OpenAiDeps): Hono {
   const app = new Hono()
@@ -43,10 +43,6 @@ export function createOpenAiApi(deps: OpenAiDeps): Hono {
     if (!model)
       throw new SiloError('model_unknown', { params: { model: id ?? '' }, field: 'model' })
     return context.json(modelObject(model.entry.id))
-  })
-
-  app.all('*', () => {
-    throw new SiloError('not_found')
   })
   return app
 }
