@@ -1,0 +1,15 @@
+import { defineConfig } from '@playwright/test'
+import { launchOptions } from './tests/e2e/browser.ts'
+
+/** Real browser, real companion, real models. One worker: the machine's cores belong to the model. */
+export default defineConfig({
+  testDir: 'tests/e2e',
+  outputDir: 'test-results',
+  timeout: 240_000,
+  expect: { timeout: 15_000 },
+  workers: 1,
+  fullyParallel: false,
+  retries: 0,
+  reporter: [['list'], ['json', { outputFile: 'test-results/report.json' }]],
+  use: { launchOptions, locale: 'en-US', trace: 'retain-on-failure' },
+})

@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs'
+import { findBrowser } from '#companion/setup/browser.mjs'
+
+const names = ['engine', 'ingest', 'search', 'web'] as const
+const [name = '', ...flags] = process.argv.slice(2)
+if (!names.some((known) => known === name)) {
+  console.error(`usage: npm run bench -- ${names.join('|')} [--quick]`)
+  process.exit(2)
+}
+process.env.CHROMIUM_PATH ??= findBrowser() ?? ''
+process.env.SILO_TEST_MODELS ??= existsSync('.silo/test-home/models')
+  ? '.silo/test-home/models'
+  : ''
+if (!process.env.SILO_TEST_MODELS) delete process.env.SILO_TEST_MODELS
+const bench = (await import(`./${name}.ts`)) as {
+  run(options: { quick: boolean }): Promise<{ ok: boolean }>
+}
+const result = await bench.run({ quick: flags.includes('--quick') })
+console.log(JSON.stringify(result))
+process.exit(0)
