@@ -75,7 +75,7 @@ export class ArtifactExtractor {
     }
     // Models nest same-length fences in a Markdown block; an inner one has a language when it opens.
     if (isFence) block.depth--
-    else if (/^(markdown|md)\b/i.test(block.info) && openPattern.test(line)) block.depth++
+    else if (/^(markdown|md)\b/i.test(block.info) && opensWithin(line, block.fence)) block.depth++
     block.lines.push(line.slice(0, indent).trim() === '' ? line.slice(indent) : line)
   }
 
@@ -104,4 +104,10 @@ export class ArtifactExtractor {
     const title = artifactTitle(kind, block.info.slice(language.length), content)
     found.push({ kind, title, key: artifactKey(kind, title), language, content, complete })
   }
+}
+
+/** Whether `line` opens a fence with a language that only a mark as long as the outer one can close. */
+function opensWithin(line: string, outer: NonNullable<Block['fence']>): boolean {
+  const [, , marks = '', info = ''] = openPattern.exec(line) ?? []
+  return marks[0] === outer.char && marks.length >= outer.length && info.trim() !== ''
 }

@@ -128,6 +128,7 @@ function readFileSettings(path: string): FileSettings {
   } catch (error) {
     throw invalid('config.json', 'not valid JSON', error)
   }
+  if (Array.isArray(value)) throw invalid('config.json', 'expected an object')
   return parseSettings(value, (field) => (field ? `config.json: ${field}` : 'config.json'))
 }
 
