@@ -1,0 +1,226 @@
+import { availableParallelism, cpus, freemem, hostname, totalmem } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ArtifactStore } from './chat/artifact-store.ts'
+import { ChatService } from './chat/chat-service.ts'
+import { exportJson, exportMarkdown } from './chat/conversation-export.ts'
+import { searchConversations } from './chat/conversation-search.ts'
+import { ConversationStore } from './chat/conversation-store.ts'
+import type { ModelPort } from './chat/ports.ts'
+import type { Config } from './config/config.ts'
+import { deviceId } from './config/device-key.ts'
+import { lockHome } from './config/home-lock.ts'
+import { KeyStore } from './config/key-store.ts'
+import { sameSecret, startToken } from './config/secret-file.ts'
+import { SettingsStore } from './config/settings-store.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { listen } from './gateway/server.ts'
+import type { GatewayServices, ModelService, VaultService } from './gateway/services.ts'
+import { catalogue } from './models/catalogue.ts'
+import { ChangeFeed } from './observe/change-feed.ts'
+import { silentLog, type Log } from './observe/log.ts'
+import { openDatabase } from './records/database.ts'
+import { RunRegistry } from './runs/registry.ts'
+import type { Engine } from '#shared/contracts/engine.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import type { Status } from '#shared/protocol/api.ts'
+import { protocolVersion } from '#shared/protocol/version.ts'
+
+export interface Companion {
+  readonly url: string
+  readonly urlWithToken: string
+  readonly token: string
+  /** Interrupts runs, stops serving, frees the models and gives the data folder back. */
+  close(): Promise<void>
+}
+
+export interface Overrides {
+  readonly engine?: Engine
+  readonly log?: Log
+  readonly webRoot?: string
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Builds the companion and serves it. Models are loaded when they are first needed.
+ * @throws SiloError home_in_use, port_in_use, storage_failed, config_invalid
+ */
+export async function startCompanion(
+  config: Config,
+  overrides: Overrides = {},
+): Promise<Companion> {
+  const closers: (() => unknown)[] = []
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    return await build(config, overrides, closers, closeAll)
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function build(
+  config: Config,
+  overrides: Overrides,
+  closers: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<Companion> {
+  const log = overrides.log ?? silentLog
+  const { home } = config
+  const lock = lockHome(home)
+  closers.push(() => lock.release())
+  const database = openDatabase(join(home, 'silo.db'))
+  closers.push(() => database.close())
+
+  const token = startToken(home)
+  const companionId = deviceId(home)
+  const settings = new SettingsStore(database)
+  const keys = new KeyStore(database)
+  const changes = new ChangeFeed()
+  const artifacts = new ArtifactStore(database, join(home, 'artifacts'))
+  const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
+  const runs = new RunRegistry(database, log)
+
+  const engine = overrides.engine
+  if (!engine) throw new SiloError('engine_unavailable')
+  closers.push(() => engine[Symbol.asyncDispose]())
+  engine.onStateChange(() => changes.publish('status'))
+
+  const models = interimModels(home, engine)
+  const modelPort: ModelPort = {
+    async acquireChat(modelId, { signal }) {
+      const lease = await models.acquire(modelId ?? settings.get().chatModelId, 'chat', { signal })
+      return { ...lease, engineId: engine.id, deviceName: hostname() }
+    },
+  }
+  const vault: VaultService = interimVault
+  const chat = new ChatService(
+    { conversations, artifacts, models: modelPort, vault, settings: () => settings.get(), log },
+    runs,
+    changes,
+  )
+  runs.recover({ chat: (run) => chat.recover(run) })
+  closers.push(() => runs.close())
+  conversations.purge()
+
+  let port = config.port
+  const services: GatewayServices = {
+    companionId,
+    version: packageVersion(),
+    startToken: token,
+    port: () => port,
+    allowedHosts: config.allowedHosts,
+    webRoot: overrides.webRoot ?? join(root, 'build', 'web'),
+    log,
+    changes,
+    runs,
+    startRun(request) {
+      if (request.kind === 'chat') return chat.start(request)
+      if (request.kind === 'ingest') throw new SiloError('collection_unknown')
+      throw new SiloError('model_unknown', { params: { model: request.modelId } })
+    },
+    async status(): Promise<Status> {
+      const probe = await engine.probe(AbortSignal.timeout(10_000))
+      const { chatModelId = null, embedModelId = null } = settings.get()
+      return {
+        version: packageVersion(),
+        protocolVersion,
+        companionId,
+        deviceName: hostname(),
+        hardware: {
+          os: process.platform,
+          arch: process.arch,
+          cpu: cpus()[0]?.model ?? '',
+          cores: availableParallelism(),
+          memory: totalmem(),
+          memoryFree: freemem(),
+          gpus: [],
+          diskFree: 0,
+        },
+        engine: {
+          id: engine.id,
+          build: probe.build,
+          backend: probe.backend,
+          threads: probe.threads,
+          state: engine.state,
+        },
+        chatModelId,
+        embedModelId,
+        activeRuns: runs.list({ activeOnly: true }),
+        vault: { collections: 0, documents: 0, chunks: 0 },
+        home,
+      }
+    },
+    conversations,
+    searchConversations: (query) => searchConversations(database, query),
+    exportConversation: (conversation, messages, format, language) =>
+      format === 'json'
+        ? exportJson(conversation, messages)
+        : exportMarkdown(conversation, messages, language),
+    artifacts,
+    models,
+    vault,
+    settings,
+    keys,
+    sameSecret,
+  }
+  const server = await listen(createGateway(services), config)
+  port = server.port
+  closers.push(() => server.close())
+
+  const name = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
+  const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  log.info('listening', { url, home, version: services.version })
+  return { url, urlWithToken: `${url}/?token=${token}`, token, close }
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string } // prettier-ignore
+  return version
+}
+
+function interimModels(home: string, engine: Engine): ModelService {
+  const pathOf = (id: string): string => join(home, 'models', `${id}.gguf`)
+  return {
+    list: () =>
+      catalogue.map((entry) => ({
+        entry,
+        installed: existsSync(pathOf(entry.id)),
+        imported: false,
+        loaded: false,
+        partial: 0,
+        fit: { verdict: 'fits', needed: entry.size, available: totalmem(), contextTokens: 8192 },
+      })),
+    remove: (model) => Promise.reject(new SiloError('model_unknown', { params: { model } })),
+    import: ({ path }) => Promise.reject(new SiloError('path_not_found', { params: { path } })),
+    async acquire(id, task, { signal }) {
+      const entry = catalogue.find((entry) => (id ? entry.id === id : entry.task === task && existsSync(pathOf(entry.id)))) // prettier-ignore
+      if (!entry) throw new SiloError('model_unknown', { params: { model: id ?? task } })
+      if (!existsSync(pathOf(entry.id))) throw new SiloError('model_not_installed', { params: { model: entry.id } }) // prettier-ignore
+      const loaded = await engine.load(
+        { id: entry.id, path: pathOf(entry.id), sha256: entry.sha256, task },
+        { contextTokens: 8192, parallel: 1 },
+        { signal },
+      )
+      return { loaded, modelId: entry.id, release() {} }
+    },
+  }
+}
+
+const unknown = (): never => {
+  throw new SiloError('collection_unknown')
+}
+const interimVault: VaultService = {
+  collections: () => [],
+  createCollection: unknown,
+  renameCollection: unknown,
+  removeCollection: async () => unknown(),
+  documents: unknown,
+  problems: unknown,
+  documentText: unknown,
+  search: async () => [],
+}

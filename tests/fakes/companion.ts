@@ -1,0 +1,28 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startCompanion } from '#companion/compose.ts'
+import { loadConfig } from '#companion/config/config.ts'
+import { createFakeEngine } from './engine.ts'
+
+/**
+ * A companion over the fake engine, as a process: `node tests/fakes/companion.ts`. For work on the app
+ * without a model, and for tests that kill it. SILO_FAKE_REPLY is the answer, SILO_FAKE_DELAY the ms
+ * between its words.
+ */
+process.env.SILO_HOME ??= mkdtempSync(join(tmpdir(), 'silo-fake-'))
+const models = join(process.env.SILO_HOME, 'models')
+mkdirSync(models, { recursive: true })
+for (const id of ['smollm2-135m', 'multilingual-e5-small'])
+  writeFileSync(join(models, `${id}.gguf`), 'GGUF')
+const reply = process.env.SILO_FAKE_REPLY
+const companion = await startCompanion(loadConfig(), {
+  engine: createFakeEngine({
+    delayMs: Number(process.env.SILO_FAKE_DELAY ?? 20),
+    ...(reply === undefined ? {} : { reply: () => reply }),
+  }),
+})
+console.log(JSON.stringify({ type: 'ready', url: companion.url, urlWithToken: companion.urlWithToken })) // prettier-ignore
+process.once('SIGTERM', () => void companion.close().then(() => process.exit(0)))
+process.once('SIGINT', () => void companion.close().then(() => process.exit(0)))
+process.once('disconnect', () => process.exit(0))
