@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { ggufFacts, readGguf } from '#companion/formats/gguf.ts'
+import type { Log } from '#companion/observe/log.ts'
+import type {
+  Engine,
+  EngineProbe,
+  EngineState,
+  LoadedModel,
+  LoadPlan,
+  ModelFile,
+} from '#shared/contracts/engine.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { LlamaCppModel } from './loaded.ts'
+
+export interface LlamaCppOptions {
+  readonly log: Log
+  /** `cpu` never looks for a GPU. */
+  readonly gpu?: 'auto' | 'cpu'
+  /** Absent: chosen by the engine. */
+  readonly threads?: number
+}
+
+/** llama.cpp through node-llama-cpp, one child process per loaded model. */
+export function createLlamaCppEngine(options: LlamaCppOptions): Engine {
+  return new LlamaCppEngine(options)
+}
+
+interface Entry {
+  readonly model: LlamaCppModel
+  state: EngineState
+  starting: Promise<void>
+}
+
+class LlamaCppEngine implements Engine {
+  readonly specVersion = 1
+  readonly id = 'llama-cpp'
+  readonly #options: LlamaCppOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #listeners = new Set<(state: EngineState) => void>()
+  #state: EngineState = 'idle'
+  #failed = false
+
+  constructor(options: LlamaCppOptions) {
+    this.#options = options
+  }
+
+  get state(): EngineState {
+    return this.#state
+  }
+
+  onStateChange(listener: (state: EngineState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async probe(signal: AbortSignal): Promise<EngineProbe> {
+    signal.throwIfAborted()
+    const build = buildId()
+    const backends = [...this.#entries.values()].map((entry) => entry.model.backend)
+    return {
+      available: build !== undefined,
+      ...(build === undefined ? { reason: 'node-llama-cpp is not installed' } : {}),
+      build: build ?? 'none',
+      backend: backends.find((backend) => backend !== undefined && backend !== 'cpu') ?? 'cpu',
+      threads: this.#options.threads ?? availableParallelism(),
+    }
+  }
+
+  async load(
+    model: ModelFile,
+    plan: LoadPlan,
+    { signal, onProgress }: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+  ): Promise<LoadedModel> {
+    signal.throwIfAborted()
+    const key = JSON.stringify([model.path, model.task, plan.contextTokens, plan.parallel])
+    const known = this.#entries.get(key)
+    if (known) {
+      await known.starting
+      signal.throwIfAborted()
+      return known.model
+    }
+    const facts = ggufFacts(await readGguf(model.path, model.id))
+    const raced = this.#entries.get(key)
+    if (raced) {
+      await raced.starting
+      return raced.model
+    }
+    const contextTokens = Math.min(plan.contextTokens, facts.contextLength)
+    const loaded = new LlamaCppModel({
+      model,
+      plan: { contextTokens, parallel: Math.max(1, plan.parallel) },
+      gpu: this.#options.gpu ?? 'auto',
+      threads: this.#options.threads ?? 0,
+      kvBytesPerToken: facts.kvBytesPerToken,
+      log: this.#options.log.child({ engine: this.id, model: model.id }),
+      onState: (state) => {
+        const entry = this.#entries.get(key)
+        if (!entry) return
+        entry.state = state
+        this.#updateState()
+      },
+      onDispose: () => {
+        this.#entries.delete(key)
+        this.#failed = false
+        this.#updateState()
+      },
+    })
+    const entry: Entry = { model: loaded, state: 'loading', starting: Promise.resolve() }
+    this.#entries.set(key, entry)
+    this.#failed = false
+    this.#updateState()
+    entry.starting = loaded.start(signal, onProgress)
+    try {
+      await entry.starting
+      return loaded
+    } catch (error) {
+      this.#entries.delete(key)
+      this.#failed = !signal.aborted
+      this.#updateState()
+      if (error instanceof SiloError || signal.aborted) throw error
+      throw new SiloError('model_load_failed', { params: { model: model.id }, cause: error })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      [...this.#entries.values()].map((entry) => entry.model[Symbol.asyncDispose]()),
+    )
+  }
+
+  #updateState(): void {
+    const states = new Set([...this.#entries.values()].map((entry) => entry.state))
+    const order: EngineState[] = ['restarting', 'loading', 'failed', 'ready']
+    const next = order.find((state) => states.has(state)) ?? (this.#failed ? 'failed' : 'idle')
+    if (next === this.#state) return
+    this.#state = next
+    for (const listener of this.#listeners) listener(next)
+  }
+}
+
+let cachedBuild: string | undefined
+
+/** `node-llama-cpp@3.22.1+v0.5.0`; undefined where it is not installed. */
+function buildId(): string | undefined {
+  if (cachedBuild) return cachedBuild
+  try {
+    const entry = createRequire(import.meta.url).resolve('node-llama-cpp')
+    const root = join(dirname(entry), '..')
+    const read = (path: string, field: string): string => {
+      const parsed: unknown = JSON.parse(readFileSync(join(root, path), 'utf8'))
+      const value =
+        typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, field) : undefined
+      return String(value)
+    }
+    cachedBuild = `node-llama-cpp@${read('package.json', 'version')}+${read('llama/binariesGithubRelease.json', 'release')}`
+    return cachedBuild
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,308 @@
+import { availableParallelism } from 'node:os'
+import { statSync } from 'node:fs'
+import { getLlama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
+import type { GenerateEvent, GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
+import { newId } from '#shared/domain/ids.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import {
+  addonOf,
+  type Addon,
+  type AddonContext,
+  type AddonModel,
+  type AddonSampler,
+} from './addon.ts'
+import { Answer } from './answer.ts'
+import { jsonGrammar, schemaGrammar, toolGrammar } from './grammar.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+import { Scheduler } from './scheduler.ts'
+import { ChatTemplate } from './template.ts'
+
+type LoadMessage = Extract<ToWorker, { op: 'load' }>
+
+/** Memory for compute buffers and the process itself, beside weights and cache. */
+const workingBytes = 300 * 1024 * 1024
+const smallestContext = 1024
+const batchSize = 512
+
+/** A model in the memory of this process: what the child process does, without the messages. */
+export class ModelHost {
+  readonly contextTokens: number
+  readonly dimensions: number
+  readonly #addon: Addon
+  readonly #model: AddonModel
+  readonly #context: AddonContext
+  readonly #scheduler: Scheduler
+  readonly #template: ChatTemplate
+  readonly #answers = new Map<number, Answer>()
+  readonly #grammars = new Map<string, object>()
+  readonly #cancelledEmbeds = new Set<number>()
+  #embedQueue: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    addon: Addon,
+    model: AddonModel,
+    context: AddonContext,
+    template: ChatTemplate,
+    sizes: { contextTokens: number; dimensions: number; sequences: number },
+  ) {
+    this.#addon = addon
+    this.#model = model
+    this.#context = context
+    this.#template = template
+    this.contextTokens = sizes.contextTokens
+    this.dimensions = sizes.dimensions
+    this.#scheduler = new Scheduler(context, {
+      batchSize,
+      contextTokens: sizes.contextTokens,
+      sequences: sizes.sequences,
+    })
+  }
+
+  static async load(
+    message: LoadMessage,
+    onProgress: (fraction: number) => void,
+  ): Promise<{ host: ModelHost; loaded: Omit<Extract<FromWorker, { op: 'loaded' }>, 'id'> }> {
+    const embed = message.task === 'embed'
+    const parallel = embed ? 1 : message.parallel
+    let contextTokens = fitContext(message, parallel)
+    const llama = await getLlama({
+      gpu: message.gpu === 'cpu' ? false : 'auto',
+      build: 'never',
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.error,
+    })
+    let model: LlamaModel
+    try {
+      model = await llama.loadModel({
+        modelPath: message.path,
+        gpuLayers: llama.gpu ? { fitContext: { contextSize: contextTokens } } : 0,
+        onLoadProgress: (fraction) => onProgress(fraction),
+      })
+    } catch (error) {
+      throw new SiloError('model_load_failed', {
+        params: { model: message.modelId },
+        cause: error,
+      })
+    }
+    const { addon, native } = addonOf(llama, model)
+    contextTokens = Math.min(contextTokens, native.getTrainContextSize())
+    const threads = message.threads || defaultThreads(addon)
+    // Cells come in blocks of 256; what is granted stays what was asked for.
+    const cells = Math.ceil(contextTokens / 256) * 256 * parallel
+    const context = new addon.AddonContext(native, {
+      contextSize: cells,
+      batchSize: embed ? Math.max(batchSize, contextTokens) : batchSize,
+      sequences: parallel,
+      flashAttention: 'auto',
+      threads,
+      ...(embed ? { embeddings: true } : {}),
+    })
+    if (!(await context.init())) {
+      throw new SiloError('out_of_memory', { params: { model: message.modelId } })
+    }
+    const special = (token: number): string => (token >= 0 ? native.getTokenString(token) : '')
+    const template = new ChatTemplate(model.fileInfo.metadata.tokenizer?.chat_template, {
+      bos: special(native.tokenBos()),
+      eos: special(native.tokenEos()),
+    })
+    const dimensions = embed ? native.getEmbeddingVectorSize() : 0
+    const host = new ModelHost(addon, native, context, template, {
+      contextTokens,
+      dimensions,
+      sequences: parallel,
+    })
+    const backend = llama.gpu || 'cpu'
+    return { host, loaded: { op: 'loaded', contextTokens, dimensions, backend, threads } }
+  }
+
+  count(prompt: Prompt): number {
+    return this.#tokenize(prompt).length
+  }
+
+  /** Starts an answer. Events go to `emit`; `failed` gets what is thrown before or between them. */
+  generate(
+    id: number,
+    request: GenerateRequest,
+    emit: (event: GenerateEvent) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const promptTokens = this.#tokenize(request.prompt)
+    const room = this.contextTokens - promptTokens.length
+    if (room < 1) {
+      throw new SiloError('context_overflow', {
+        params: { needed: promptTokens.length + 1, limit: this.contextTokens },
+      })
+    }
+    const grammar = this.#grammarOf(request)
+    const answer = new Answer({
+      request,
+      promptTokens,
+      maxTokens: Math.max(1, Math.min(request.maxTokens ?? room, room)),
+      model: this.#model,
+      makeSampler: () => this.#sampler(request, grammar),
+      newCallId: () => `call_${newId()}`,
+      emit,
+      failed: (error) => {
+        this.#answers.delete(id)
+        failed(error)
+      },
+      done: () => this.#answers.delete(id),
+    })
+    this.#answers.set(id, answer)
+    this.#scheduler.add(answer)
+  }
+
+  cancel(id: number): void {
+    const answer = this.#answers.get(id)
+    if (answer) answer.cancelled = true
+    else this.#cancelledEmbeds.add(id)
+    this.#answers.delete(id)
+  }
+
+  /** One vector per text; other messages are heard between texts. */
+  async embed(id: number, texts: readonly string[]): Promise<Float32Array<ArrayBuffer>[]> {
+    const tokenized = texts.map((text) => this.#embedTokens(text))
+    const longest = Math.max(0, ...tokenized.map((tokens) => tokens.length))
+    if (longest > this.contextTokens) {
+      throw new SiloError('context_overflow', {
+        params: { needed: longest, limit: this.contextTokens },
+      })
+    }
+    const turn = this.#embedQueue.then(async () => {
+      const vectors: Float32Array<ArrayBuffer>[] = []
+      for (const tokens of tokenized) {
+        if (this.#cancelledEmbeds.has(id)) throw new SiloError('cancelled')
+        vectors.push(await this.#vectorOf(tokens))
+      }
+      return vectors
+    })
+    this.#embedQueue = turn.catch(() => {})
+    try {
+      return await turn
+    } finally {
+      this.#cancelledEmbeds.delete(id)
+    }
+  }
+
+  async #vectorOf(tokens: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
+    this.#context.disposeSequence(0)
+    this.#context.initBatch(tokens.length)
+    // Mean pooling needs the output of every token.
+    this.#context.addToBatch(
+      0,
+      0,
+      tokens,
+      tokens.map((_, index) => index),
+    )
+    await this.#context.decodeBatch()
+    const raw = this.#context.getEmbedding(tokens.length)
+    let squares = 0
+    for (const value of raw) squares += value * value
+    const norm = Math.sqrt(squares) || 1
+    return Float32Array.from(raw, (value) => value / norm)
+  }
+
+  #embedTokens(text: string): Uint32Array {
+    // The tokenizer in the file lacks the Unicode normalisation these models were trained with.
+    const tokens = [...this.#model.tokenize(text.normalize('NFKC'), false)]
+    if (this.#model.shouldPrependBosToken()) tokens.unshift(this.#model.tokenBos())
+    if (this.#model.shouldAppendEosToken()) tokens.push(this.#model.tokenEos())
+    return Uint32Array.from(tokens.length > 0 ? tokens : [this.#model.tokenEos()])
+  }
+
+  #tokenize(prompt: Prompt): Uint32Array {
+    const text = prompt.kind === 'text' ? prompt.text : this.#template.render(prompt)
+    const tokens = this.#model.tokenize(text, true)
+    const bos = this.#model.tokenBos()
+    const needsBos = this.#model.shouldPrependBosToken() && bos >= 0 && tokens[0] !== bos
+    if (!needsBos && tokens.length > 0) return tokens
+    return Uint32Array.from([bos >= 0 ? bos : this.#model.tokenEos(), ...tokens])
+  }
+
+  #sampler(request: GenerateRequest, grammar: object | undefined): AddonSampler {
+    const sampler = new this.#addon.AddonSampler(this.#model)
+    const frequency = request.frequencyPenalty ?? 0
+    const presence = request.presencePenalty ?? 0
+    sampler.applyConfig({
+      temperature: request.temperature ?? 0.8,
+      seed: request.seed ?? Math.floor(Math.random() * 0xff_ff_ff_ff),
+      ...(request.topK === undefined ? {} : { topK: request.topK }),
+      ...(request.topP === undefined ? {} : { topP: request.topP }),
+      ...(request.minP === undefined ? {} : { minP: request.minP }),
+      ...(frequency === 0 && presence === 0
+        ? {}
+        : {
+            repeatPenalty: 1,
+            repeatPenaltyMaxTokens: 4096,
+            repeatPenaltyTokens: new Uint32Array(0),
+            repeatPenaltyFrequencyPenalty: frequency,
+            repeatPenaltyPresencePenalty: presence,
+          }),
+      ...(grammar
+        ? {
+            grammarEvaluationState: new this.#addon.AddonGrammarEvaluationState(
+              this.#model,
+              grammar,
+            ),
+          }
+        : {}),
+    })
+    return sampler
+  }
+
+  #grammarOf(request: GenerateRequest): object | undefined {
+    const { format, prompt } = request
+    if (!format) return undefined
+    let text: string
+    if (format.type === 'json') text = jsonGrammar()
+    else if (format.type === 'json-schema') text = schemaGrammar(format.schema)
+    else {
+      const tools = prompt.kind === 'chat' ? (prompt.tools ?? []) : []
+      const chosen = tools.filter((tool) => !format.name || tool.name === format.name)
+      if (chosen.length === 0) {
+        throw new SiloError('bad_request', {
+          params: { detail: 'the forced tool is not among the tools' },
+          field: 'tool_choice',
+        })
+      }
+      text = toolGrammar(chosen)
+    }
+    const known = this.#grammars.get(text)
+    if (known) return known
+    try {
+      const grammar = new this.#addon.AddonGrammar(text, { addonExports: this.#addon })
+      if (this.#grammars.size > 50) this.#grammars.clear()
+      this.#grammars.set(text, grammar)
+      return grammar
+    } catch (error) {
+      throw new SiloError('grammar_invalid', {
+        params: { detail: 'it does not make a grammar' },
+        cause: error,
+      })
+    }
+  }
+}
+
+/** The context that memory allows. @throws SiloError out_of_memory */
+function fitContext(message: LoadMessage, parallel: number): number {
+  const available = process.availableMemory()
+  const weights = statSync(message.path).size
+  const perToken = message.kvBytesPerToken * parallel
+  let tokens = message.contextTokens
+  if (message.gpu === 'cpu' && perToken > 0) {
+    const affordable = Math.floor((available - weights - workingBytes) / perToken)
+    if (affordable < tokens) tokens = Math.floor(affordable / 256) * 256
+  }
+  const least = Math.min(smallestContext, message.contextTokens)
+  if (message.gpu === 'cpu' && (weights + workingBytes > available || tokens < least)) {
+    throw new SiloError('out_of_memory', { params: { model: message.modelId } })
+  }
+  return tokens
+}
+
+/** Physical cores on larger machines, where a second thread per core slows llama.cpp down. */
+function defaultThreads(addon: Addon): number {
+  const usable = availableParallelism()
+  return usable <= 4 ? usable : Math.max(1, Math.min(usable, addon.getMathCores()))
+}
