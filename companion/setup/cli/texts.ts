@@ -1,0 +1,164 @@
+import type { Language } from '#shared/errors/silo-error.ts'
+
+/** What the command says, English and Chinese. `{name}` is filled from the parameters. */
+const texts = {
+  usage: {
+    en: `Usage: silo COMMAND [options]
+
+  start                 Start the companion and print its address
+  status                What the companion is doing
+  doctor                Check this machine, the models and the companion
+  ask "QUESTION"        Ask a model; the answer streams to standard output
+  ingest PATH…          Read files and folders into a collection
+  models                List, fetch, remove or import models
+
+  --json                Print JSON instead of text
+  --help                Show help; also after a command`,
+    zh: `用法：silo 命令 [选项]
+
+  start                 启动伴侣程序并显示其地址
+  status                查看伴侣程序的状态
+  doctor                检查本机、模型和伴侣程序
+  ask "问题"            向模型提问，回答会逐字输出
+  ingest 路径…          将文件和文件夹读入资料集
+  models                列出、下载、删除或导入模型
+
+  --json                以 JSON 输出
+  --help                显示帮助；也可用于各命令之后`,
+  },
+  usage_start: {
+    en: 'Usage: silo start [options]\n\nStarts the companion: installs what is missing, fetches the starter models, prints the address.',
+    zh: '用法：silo start [选项]\n\n启动伴侣程序：安装缺少的组件，下载入门模型，并显示访问地址。',
+  },
+  usage_status: {
+    en: 'Usage: silo status [--json]\n\nShows the companion, its engine, its models and what it is doing.',
+    zh: '用法：silo status [--json]\n\n显示伴侣程序、引擎、模型以及正在进行的任务。',
+  },
+  usage_doctor: {
+    en: 'Usage: silo doctor [--json]\n\nChecks the runtime, the hardware, the disk, the models (every byte of them), the port, pip and the companion. Works without a running companion. The exit code is 1 when something is broken.',
+    zh: '用法：silo doctor [--json]\n\n检查运行环境、硬件、磁盘、模型（逐字节校验）、端口、pip 和伴侣程序。无需伴侣程序在运行。若有故障，退出码为 1。',
+  },
+  usage_ask: {
+    en: `Usage: silo ask "QUESTION" [--collection NAME]… [--model ID] [--json]
+
+  --collection NAME     Answer from this collection, with citations; may be repeated
+  --model ID            Use this model instead of the default one
+  --json                Print the events of the run, one JSON object a line
+
+Without a QUESTION it is read from standard input. Ctrl-C stops the answer.`,
+    zh: `用法：silo ask "问题" [--collection 名称]… [--model 编号] [--json]
+
+  --collection 名称     依据此资料集回答并给出引用；可重复使用
+  --model 编号          使用此模型而非默认模型
+  --json                逐行输出运行事件（每行一个 JSON 对象）
+
+未给出问题时从标准输入读取。按 Ctrl-C 停止回答。`,
+  },
+  usage_ingest: {
+    en: `Usage: silo ingest PATH… [--collection NAME] [--json]
+
+  --collection NAME     The collection to fill; made where it does not exist.
+                        Default: the name of the first PATH
+  --json                Print the events of the run, one JSON object a line
+
+Only what changed is read again. Ctrl-C stops; what was read is kept.`,
+    zh: `用法：silo ingest 路径… [--collection 名称] [--json]
+
+  --collection 名称     要写入的资料集，不存在时会新建。
+                        默认：第一个路径的名称
+  --json                逐行输出运行事件（每行一个 JSON 对象）
+
+只会重新读取有变化的文件。按 Ctrl-C 停止，已读取的内容会保留。`,
+  },
+  usage_models: {
+    en: `Usage: silo models [list] [--json]
+       silo models pull ID [--json]
+       silo models remove ID [--json]
+       silo models import PATH [--name NAME] [--json]`,
+    zh: `用法：silo models [list] [--json]
+      silo models pull 编号 [--json]
+      silo models remove 编号 [--json]
+      silo models import 路径 [--name 名称] [--json]`,
+  },
+  error: { en: 'Error: {text}', zh: '错误：{text}' },
+  unknown_command: { en: 'There is no command “{command}”.', zh: '没有“{command}”命令。' },
+  missing: { en: '{what} is missing', zh: '缺少{what}' },
+  question: { en: 'the question', zh: '问题' },
+  path: { en: 'a path', zh: '路径' },
+  model_id: { en: 'a model id', zh: '模型编号' },
+  not_running: {
+    en: 'No companion is running here. Start one with `silo start`.',
+    zh: '本机没有正在运行的伴侣程序。请使用 `silo start` 启动。',
+  },
+  cancelled: { en: 'Stopped.', zh: '已停止。' },
+  sources: { en: 'Sources:', zh: '来源：' },
+  page: { en: 'page {page}', zh: '第 {page} 页' },
+  dropped: {
+    en: 'Left out for want of room: {messages} messages, {passages} passages.',
+    zh: '因空间不足而省略：{messages} 条消息，{passages} 个段落。',
+  },
+  cut_off: {
+    en: 'The answer was cut off at the limit.',
+    zh: '回答已达到长度上限，被截断。',
+  },
+  problems: { en: '{count} could not be read:', zh: '{count} 个文件无法读取：' },
+  into: { en: 'Collection “{name}”', zh: '资料集“{name}”' },
+  installed: { en: 'installed', zh: '已安装' },
+  loaded: { en: 'loaded', zh: '已加载' },
+  imported: { en: 'imported', zh: '已导入' },
+  partial: { en: 'partly fetched', zh: '部分下载' },
+  absent: { en: 'not here', zh: '未下载' },
+  fits: { en: 'fits', zh: '可运行' },
+  tight: { en: 'tight', zh: '勉强可运行' },
+  too_big: { en: 'too big', zh: '内存不足' },
+  already: { en: '“{model}” is already here.', zh: '“{model}”已在本机。' },
+  fetched: { en: '“{model}” is ready.', zh: '“{model}”已就绪。' },
+  removed: { en: '“{model}” was removed.', zh: '“{model}”已删除。' },
+  imported_as: { en: 'Imported as “{model}”.', zh: '已导入为“{model}”。' },
+} satisfies Record<string, Record<Language, string>>
+
+export type TextKey = keyof typeof texts
+
+export function text(
+  language: Language,
+  key: TextKey,
+  params: Readonly<Record<string, string | number>> = {},
+): string {
+  return texts[key][language].replace(/\{(\w+)\}/g, (hole, name: string) =>
+    Object.hasOwn(params, name) ? String(params[name]) : hole,
+  )
+}
+
+const stages: Record<string, Record<Language, string>> = {
+  queued: { en: 'waiting', zh: '等待中' },
+  'loading-model': { en: 'loading the model', zh: '正在加载模型' },
+  searching: { en: 'searching', zh: '正在检索' },
+  scanning: { en: 'looking for files', zh: '正在扫描文件' },
+  reading: { en: 'reading', zh: '正在读取' },
+  extracting: { en: 'reading', zh: '正在读取' },
+  embedding: { en: 'indexing', zh: '正在建立索引' },
+  downloading: { en: 'fetching', zh: '正在下载' },
+  verifying: { en: 'verifying', zh: '正在校验' },
+  converting: { en: 'converting', zh: '正在转换' },
+}
+
+/** A stage of a run in words; stages this version does not know are shown as they are. */
+export function stageText(language: Language, stage: string): string {
+  return stages[stage]?.[language] ?? stage
+}
+
+const counts: Record<string, Record<Language, string>> = {
+  added: { en: 'added', zh: '新增' },
+  changed: { en: 'changed', zh: '更新' },
+  removed: { en: 'removed', zh: '移除' },
+  unchanged: { en: 'unchanged', zh: '未变' },
+  failed: { en: 'failed', zh: '失败' },
+  chunks: { en: 'passages', zh: '段落' },
+}
+
+/** `added 3, unchanged 5`. */
+export function countsText(language: Language, values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${counts[name]?.[language] ?? name} ${value}`)
+    .join(language === 'zh' ? '，' : ', ')
+}
