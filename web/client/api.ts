@@ -18,6 +18,12 @@ export function setRoad(next: typeof fetch): void {
   road = next
 }
 
+/** Called when the companion says that this browser is not signed in. */
+let signOut: () => void = () => {}
+export function onSignedOut(listener: () => void): void {
+  signOut = listener
+}
+
 /**
  * One request to the companion. Returns the parsed answer, or `undefined` for 204.
  * @throws SiloError: what the companion said, or companion_unreachable, bad_response, timeout, cancelled
@@ -56,5 +62,7 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
   }
   if (response.ok) return response
   const failure = v.safeParse(failureSchema, await response.json().catch(() => undefined))
-  throw failure.success ? fromWire(failure.output.error) : new SiloError('bad_response')
+  const error = failure.success ? fromWire(failure.output.error) : new SiloError('bad_response')
+  if (error.code === 'unauthorized') signOut()
+  throw error
 }

@@ -68,20 +68,16 @@ describe('RunFollower', () => {
   })
 
   it('keeps live events that arrive while the log is read', async () => {
-    let answer: (value: { run: RunSummary; events: RunEvent[] }) => void = () => {}
+    const late = Promise.withResolvers<{ run: RunSummary; events: RunEvent[] }>()
     const log = [delta(0), delta(1)]
     const { follower, seen } = follow(log, {
       read: (after) =>
-        after < 0
-          ? new Promise((resolve) => {
-              answer = resolve
-            })
-          : Promise.resolve({ run: summary(log), events: [] }),
+        after < 0 ? late.promise : Promise.resolve({ run: summary(log), events: [] }),
     })
     const reading = follower.catchUp()
     follower.push(delta(2))
     expect(seen).toEqual([])
-    answer({ run: summary(log), events: log })
+    late.resolve({ run: summary(log), events: log })
     await reading
     expect(seen).toEqual([0, 1, 2])
     follower.stop()

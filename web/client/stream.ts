@@ -1,9 +1,8 @@
 import * as v from 'valibot'
-import { SiloError } from '#shared/errors/silo-error.ts'
 import { runEventsSchema, statusSchema } from '#shared/protocol/api.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
 import { streamMessageSchema, type Change } from '#shared/protocol/stream.ts'
-import { request } from './api.ts'
+import { onSignedOut, request } from './api.ts'
 import { RunFollower, type FollowOptions } from './run-follower.ts'
 import { connection } from './stream.svelte.ts'
 
@@ -138,11 +137,7 @@ function lose(stream: EventSource): void {
 
 /** EventSource hides the status code: an ordinary request tells a stopped companion from a sign-out. */
 async function askWhy(): Promise<void> {
-  try {
-    await request('/api/status', statusSchema, { timeoutMs: 5000 })
-  } catch (error) {
-    if (error instanceof SiloError && error.code === 'unauthorized') connection.refuse()
-  }
+  await request('/api/status', statusSchema, { timeoutMs: 5000 }).catch(() => {})
 }
 
 function parseJson(text: string): unknown {
@@ -152,6 +147,8 @@ function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+onSignedOut(() => connection.refuse())
 
 if (typeof window !== 'undefined') {
   window.addEventListener('online', reconnect)

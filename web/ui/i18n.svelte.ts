@@ -1,4 +1,7 @@
 import type { Language } from '#shared/errors/silo-error.ts'
+import { fill, type Params } from './fill.ts'
+
+export { fill }
 
 const storageKey = 'silo.language'
 
@@ -27,7 +30,6 @@ class LanguageState {
 export const language = new LanguageState()
 
 type Texts = Record<string, string>
-type Params = Record<string, string | number>
 
 /**
  * The texts of one feature: `const t = translator({ en: {...}, zh: {...} })`, then `t('key', { count: 3 })`.
@@ -36,17 +38,4 @@ type Params = Record<string, string | number>
 export function translator<const T extends Texts>(texts: { en: T; zh: Record<keyof T, string> }) {
   return (key: keyof T & string, params: Params = {}): string =>
     fill(texts[language.current][key] ?? key, params)
-}
-
-/** Fills `{name}` and `{name|one|many}`. */
-export function fill(text: string, params: Params): string {
-  return text.replace(
-    /\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g,
-    (hole, name: string, one?: string, many?: string) => {
-      const value = params[name]
-      if (value === undefined) return hole
-      if (one === undefined) return String(value)
-      return `${value} ${value === 1 ? one : many}`
-    },
-  )
 }

@@ -1,0 +1,18 @@
+import { formatCount } from '#web/ui/format.ts'
+import type { Stage } from './live-answer.ts'
+import { t } from './texts.ts'
+
+/** What is being done before the first word of an answer, with numbers where there are any. */
+export function stageText(stage: Stage | undefined): string {
+  if (!stage) return t('working')
+  const name =
+    {
+      queued: t('stageQueued'),
+      'loading-model': t('stageLoading'),
+      retrieving: t('stageRetrieving'),
+      searching: t('stageRetrieving'),
+      prefill: t('stagePrefill'),
+    }[stage.stage] ?? t('working')
+  if (stage.total === undefined || stage.total <= 1) return name
+  return `${name} · ${formatCount(stage.done)} / ${formatCount(stage.total)}`
+}
