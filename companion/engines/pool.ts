@@ -1,0 +1,205 @@
+import type {
+  Engine,
+  EngineState,
+  LoadedModel,
+  LoadPlan,
+  ModelFile,
+} from '#shared/contracts/engine.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+
+export interface PoolLease {
+  readonly loaded: LoadedModel
+  /** Gives the model back; calling it again does nothing. */
+  release(): void
+}
+
+interface Entry {
+  readonly model: ModelFile
+  readonly loading: Promise<LoadedModel>
+  /** Ends the loading when nobody waits for it any more. */
+  readonly stop: AbortController
+  ready: boolean
+  users: number
+  usedAt: number
+  idleTimer: NodeJS.Timeout | undefined
+}
+
+/**
+ * Which models are in memory: one chat and one embedding model at once. Asking for another of the same task
+ * unloads the old one as soon as nobody uses it; a model nobody used for `idleMs` is unloaded too.
+ */
+export class ModelPool implements AsyncDisposable {
+  readonly #engine: Engine
+  readonly #idleMs: number
+  readonly #entries = new Map<string, Entry>()
+  readonly #listeners = new Set<() => void>()
+  readonly #stopListening: () => void
+  #closed = false
+
+  constructor(engine: Engine, options: { idleMs?: number } = {}) {
+    this.#engine = engine
+    this.#idleMs = options.idleMs ?? 15 * 60_000
+    this.#stopListening = engine.onStateChange(() => this.#changed())
+  }
+
+  get state(): EngineState {
+    return this.#engine.state
+  }
+
+  /** Called whenever the engine's state or the set of loaded models changes. */
+  onStateChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** True while the model is in memory and answers. */
+  isLoaded(modelId: string): boolean {
+    return [...this.#entries.values()].some((entry) => entry.ready && entry.model.id === modelId)
+  }
+
+  /** True while someone holds a lease on the model: its file must stay. */
+  isUsed(modelId: string): boolean {
+    return [...this.#entries.values()].some(
+      (entry) => entry.users > 0 && entry.model.id === modelId,
+    )
+  }
+
+  /**
+   * Lends a model, loading it first where needed. Aborting stops the waiting; the loading itself goes on
+   * for as long as someone else waits for it.
+   * @throws SiloError shutting_down, and what Engine.load throws
+   */
+  async acquire(
+    model: ModelFile,
+    plan: LoadPlan,
+    options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+  ): Promise<PoolLease> {
+    options.signal.throwIfAborted()
+    if (this.#closed) throw new SiloError('shutting_down')
+    const key = JSON.stringify([model.path, model.task, plan.contextTokens, plan.parallel])
+    let entry = this.#entries.get(key)
+    if (!entry) {
+      entry = this.#load(key, model, plan, options.onProgress)
+      this.#entries.set(key, entry)
+    }
+    clearTimeout(entry.idleTimer)
+    entry.users++
+    try {
+      const loaded = await raceAbort(entry.loading, options.signal)
+      return { loaded, release: this.#releaser(key, entry) }
+    } catch (error) {
+      this.#releaser(key, entry)()
+      if (entry.users === 0 && !entry.ready) entry.stop.abort(options.signal.reason)
+      throw error
+    }
+  }
+
+  /** Unloads a model that nobody uses. @throws SiloError conflict while it is in use */
+  async unload(modelId: string): Promise<void> {
+    if (this.isUsed(modelId)) {
+      throw new SiloError('conflict', { params: { detail: `“${modelId}” is in use` } })
+    }
+    for (const [key, entry] of this.#entries) {
+      if (entry.model.id === modelId) await this.#drop(key, entry)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    this.#stopListening()
+    await Promise.all([...this.#entries].map(([key, entry]) => this.#drop(key, entry)))
+  }
+
+  #load(
+    key: string,
+    model: ModelFile,
+    plan: LoadPlan,
+    onProgress: ((fraction: number) => void) | undefined,
+  ): Entry {
+    const stop = new AbortController()
+    // Memory is freed before more is asked for.
+    const freed = this.#evict(model.task, key)
+    const loading = freed.then(() =>
+      this.#engine.load(model, plan, {
+        signal: stop.signal,
+        ...(onProgress ? { onProgress } : {}),
+      }),
+    )
+    const entry: Entry = {
+      model,
+      loading,
+      stop,
+      ready: false,
+      users: 0,
+      usedAt: Date.now(),
+      idleTimer: undefined,
+    }
+    loading.then(
+      () => {
+        entry.ready = true
+        this.#changed()
+      },
+      () => {
+        if (this.#entries.get(key) === entry) this.#entries.delete(key)
+        this.#changed()
+      },
+    )
+    return entry
+  }
+
+  #releaser(key: string, entry: Entry): () => void {
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      entry.users--
+      entry.usedAt = Date.now()
+      if (entry.users > 0 || this.#entries.get(key) !== entry) return
+      const newer = [...this.#entries.values()].some(
+        (other) => other !== entry && other.model.task === entry.model.task,
+      )
+      if (newer) {
+        void this.#evict(entry.model.task, undefined)
+        return
+      }
+      entry.idleTimer = setTimeout(() => void this.#drop(key, entry), this.#idleMs)
+      entry.idleTimer.unref()
+    }
+  }
+
+  /** Unloads unused models of a task, the least recently used first, until one is left (or `keep` alone). */
+  async #evict(task: ModelFile['task'], keep: string | undefined): Promise<void> {
+    const same = [...this.#entries]
+      .filter(([key, entry]) => entry.model.task === task && key !== keep)
+      .sort(([, a], [, b]) => a.usedAt - b.usedAt)
+    let surplus = keep === undefined ? same.length - 1 : same.length
+    for (const [key, entry] of same) {
+      if (surplus <= 0) return
+      if (entry.users > 0) continue
+      surplus--
+      await this.#drop(key, entry)
+    }
+  }
+
+  async #drop(key: string, entry: Entry): Promise<void> {
+    if (this.#entries.get(key) === entry) this.#entries.delete(key)
+    clearTimeout(entry.idleTimer)
+    entry.stop.abort(new SiloError('shutting_down'))
+    entry.ready = false
+    const loaded = await entry.loading.catch(() => undefined)
+    await loaded?.[Symbol.asyncDispose]()
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
