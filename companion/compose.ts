@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, freemem, hostname, totalmem } from 'node:os'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
@@ -12,8 +12,9 @@ import type { Config } from './config/config.ts'
 import { deviceId } from './config/device-key.ts'
 import { lockHome } from './config/home-lock.ts'
 import { KeyStore } from './config/key-store.ts'
-import { sameSecret, startToken } from './config/secret-file.ts'
+import { sameSecret, startToken, writeSecret } from './config/secret-file.ts'
 import { SettingsStore } from './config/settings-store.ts'
+import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
 import type { GatewayServices, ModelService, VaultService } from './gateway/services.ts'
@@ -85,8 +86,12 @@ async function build(
   const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
   const runs = new RunRegistry(database, log)
 
-  const engine = overrides.engine
-  if (!engine) throw new SiloError('engine_unavailable')
+  const engine =
+    overrides.engine ??
+    createLlamaCppEngine({
+      log,
+      ...(config.threads === undefined ? {} : { threads: config.threads }),
+    })
   closers.push(() => engine[Symbol.asyncDispose]())
   engine.onStateChange(() => changes.publish('status'))
 
@@ -106,6 +111,7 @@ async function build(
   runs.recover({ chat: (run) => chat.recover(run) })
   closers.push(() => runs.close())
   conversations.purge()
+  artifacts.sweep()
 
   let port = config.port
   const services: GatewayServices = {
@@ -171,6 +177,10 @@ async function build(
   const server = await listen(createGateway(services), config)
   port = server.port
   closers.push(() => server.close())
+  // How the CLI finds a companion whose port is not the configured one.
+  const addressPath = join(home, 'companion.json')
+  writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))
+  closers.push(() => rmSync(addressPath, { force: true }))
 
   const name = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs' // prettier-ignore
-import { join } from 'node:path'
+import { closeSync, existsSync, fsyncSync, globSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs' // prettier-ignore
+import { basename, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { migrate } from '#companion/records/database.ts'
 import type { ExtractedArtifact } from './artifact-extractor.ts'
@@ -96,6 +96,24 @@ export class ArtifactStore {
     } catch (cause) {
       throw new SiloError('artifact_unknown', { cause })
     }
+  }
+
+  /**
+   * Deletes contents that no row names any more (their conversations were purged), once they are a day
+   * old. Returns how many.
+   */
+  sweep(now: number = Date.now()): number {
+    let removed = 0
+    const named = this.#database.prepare('SELECT 1 FROM artifacts WHERE sha256 = ?')
+    for (const path of globSync('[0-9a-f][0-9a-f]/*', { cwd: this.#folder })) {
+      const full = join(this.#folder, path)
+      const stats = statSync(full, { throwIfNoEntry: false })
+      if (!stats || stats.mtimeMs > now - 24 * 3600 * 1000) continue
+      if (named.get(basename(path))) continue
+      rmSync(full, { force: true })
+      removed++
+    }
+    return removed
   }
 
   #path(sha256: string): string {

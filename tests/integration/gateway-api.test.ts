@@ -135,6 +135,8 @@ describe('conversations over the API', () => {
     expect(harness.conversations.purge(Date.now() + 29 * 86_400_000)).toBe(0)
     expect(harness.conversations.purge(Date.now() + 31 * 86_400_000)).toBe(1)
     expect(harness.artifacts.ofConversation(id)).toEqual([])
+    expect(harness.artifacts.sweep()).toBe(0)
+    expect(harness.artifacts.sweep(Date.now() + 2 * 86_400_000)).toBe(1)
   })
 
   it('are patched and exported', async () => {
