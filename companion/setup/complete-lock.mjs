@@ -51,7 +51,7 @@ function platformOf(name) {
 
 /** Where npm would look for `name` from the package at `at`. */
 function resolves(at, name) {
-  for (let base = at; ; ) {
+  for (let base = at; ;) {
     if (lock.packages[`${base ? `${base}/` : ''}node_modules/${name}`]) return true
     if (!base) return false
     const cut = base.lastIndexOf('/node_modules/')
