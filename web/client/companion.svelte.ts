@@ -10,7 +10,7 @@ import {
 } from '#shared/protocol/api.ts'
 import { request } from './api.ts'
 import { Resource } from './resource.svelte.ts'
-import { onChange } from './stream.ts'
+import { onChange, onRunEvent } from './stream.ts'
 
 /** What every page needs to know of the companion; kept fresh by its change events. */
 class Companion {
@@ -39,6 +39,10 @@ class Companion {
         void this.status.load()
       }),
       onChange('vault', () => void this.collections.load()),
+      // What runs, and what it took, is part of the status.
+      onRunEvent(({ body }) => {
+        if (body.type === 'run-started' || body.type === 'run-ended') void this.status.load()
+      }),
     ]
     const all = [this.status, this.settings, this.models, this.collections]
     for (const resource of all) void resource.load()
@@ -57,7 +61,8 @@ class Companion {
 
   /** The model that answers where a conversation names none. */
   get defaultModelId(): string | undefined {
-    return this.settings.value?.chatModelId ?? this.status.value?.chatModelId ?? undefined
+    const chosen = this.settings.value?.chatModelId ?? this.status.value?.chatModelId
+    return chosen ?? (this.chatModels.find(({ loaded }) => loaded) ?? this.chatModels[0])?.entry.id
   }
 
   modelName(id: string | undefined): string | undefined {

@@ -30,8 +30,10 @@ export function foldAnswer(answer: LiveAnswer, { body }: RunEvent): LiveAnswer {
     }
     case 'placement-chosen':
       return { ...answer, placement: body, fields: { ...answer.fields, modelId: body.modelId } }
-    case 'context-built':
-      return { ...answer, context: body }
+    case 'context-built': {
+      const { stage: _past, ...rest } = answer
+      return { ...rest, context: body }
+    }
     case 'citation':
       return { ...answer, citations: [...answer.citations, body.citation] }
     case 'artifact-created':
