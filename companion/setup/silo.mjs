@@ -17,7 +17,11 @@ const node = join(
 )
 
 let child
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    // On Windows a signal sent is a kill, and Ctrl-C reaches every process of the console by itself.
+    if (process.platform !== 'win32' || signal !== 'SIGINT') child?.kill(signal)
+  })
 process.on('exit', () => child?.kill('SIGKILL'))
 
 /** Runs a program to its end and returns its exit code. */

@@ -70,7 +70,8 @@ function silo(
     env: {
       ...process.env,
       SILO_HOME: home,
-      SILO_PORT: new URL(companion.url).port,
+      // Found by the note it leaves in its data folder, not by the configured port.
+      SILO_PORT: '1',
       LC_ALL: 'C.UTF-8',
       ...env,
     },

@@ -51,16 +51,20 @@ export class CompanionClient {
     options: { method?: string; body?: unknown; limitMs?: number } = {},
   ): Promise<v.InferOutput<S>> {
     const limitMs = options.limitMs ?? requestLimitMs
-    const response = await this.#fetch(path, {
-      method: options.method ?? 'GET',
-      signal: AbortSignal.timeout(limitMs),
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-    })
+    const response = await this.#fetch(
+      path,
+      {
+        method: options.method ?? 'GET',
+        signal: AbortSignal.timeout(limitMs),
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      },
+      limitMs,
+    )
     let body: unknown
     try {
       body = await response.json()
     } catch (cause) {
-      throw new SiloError('bad_response', { cause })
+      throw failureOf(cause, limitMs, 'bad_response')
     }
     const parsed = v.safeParse(schema, body)
     if (!parsed.success) throw new SiloError('bad_response', { cause: parsed.issues })
@@ -80,14 +84,14 @@ export class CompanionClient {
     let last = -1
     for (let failures = 0; ;) {
       const silence = new AbortController()
-      let timer = setTimeout(() => silence.abort(), silenceLimitMs)
+      const timer = setTimeout(() => silence.abort(), silenceLimitMs)
       try {
         const response = await this.#fetch(`/api/runs/${runId}/events?after=${last}`, {
           headers: { accept: 'text/event-stream' },
           signal: silence.signal,
         })
         for await (const data of eventsOf(response, () => timer.refresh())) {
-          const event = v.parse(runEventSchema, JSON.parse(data))
+          const event = eventOf(data)
           if (event.seq <= last) continue
           last = event.seq
           failures = 0
@@ -96,7 +100,7 @@ export class CompanionClient {
         }
       } catch (error) {
         const known = error instanceof SiloError ? error : undefined
-        if (known && !known.retryable) throw known
+        if (known && (!known.retryable || known.code === 'bad_response')) throw known
         if (failures >= attempts)
           throw known ?? new SiloError('companion_unreachable', { cause: error })
       } finally {
@@ -109,7 +113,7 @@ export class CompanionClient {
     }
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
+  async #fetch(path: string, init: RequestInit, limitMs = silenceLimitMs): Promise<Response> {
     let response: Response
     try {
       response = await fetch(this.url + path, {
@@ -122,10 +126,7 @@ export class CompanionClient {
         },
       })
     } catch (cause) {
-      if (cause instanceof DOMException && cause.name === 'TimeoutError') {
-        throw new SiloError('timeout', { params: { seconds: requestLimitMs / 1000 }, cause })
-      }
-      throw new SiloError('companion_unreachable', { cause })
+      throw failureOf(cause, limitMs, 'companion_unreachable')
     }
     if (response.ok) return response
     const body: unknown = await response.json().catch(() => undefined)
@@ -133,6 +134,25 @@ export class CompanionClient {
     if (failure.success) throw fromWire(failure.output.error)
     throw new SiloError('bad_response')
   }
+}
+
+function eventOf(data: string): RunEvent {
+  try {
+    return v.parse(runEventSchema, JSON.parse(data))
+  } catch (cause) {
+    throw new SiloError('bad_response', { cause })
+  }
+}
+
+function failureOf(
+  cause: unknown,
+  limitMs: number,
+  otherwise: 'bad_response' | 'companion_unreachable',
+): SiloError {
+  if (cause instanceof DOMException && cause.name === 'TimeoutError') {
+    return new SiloError('timeout', { params: { seconds: limitMs / 1000 }, cause })
+  }
+  return new SiloError(otherwise, { cause })
 }
 
 /** The port of the companion that runs on this data folder; undefined where none left a note. */

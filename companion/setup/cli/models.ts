@@ -1,15 +1,15 @@
 import { resolve } from 'node:path'
 import { newId } from '#shared/domain/ids.ts'
 import type { ModelState } from '#shared/domain/model.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
+import { errorText, SiloError } from '#shared/errors/silo-error.ts'
 import { modelListSchema, modelResponseSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import { required, textOption, type Invocation } from './command.ts'
 import { bytesText, type Terminal } from './terminal.ts'
 import { watchRun } from './watch.ts'
 
-/** Reading a whole model file to hash it takes its time on a slow disk. */
-const importLimitMs = 30 * 60_000
+/** Reading a whole model file to hash it takes its time on a slow disk; fetch gives up at 300 s by itself. */
+const importLimitMs = 295_000
 
 /** `silo models [list | pull ID | remove ID | import PATH]`. */
 export async function models(invocation: Invocation): Promise<void> {
@@ -62,7 +62,8 @@ async function pull(client: CompanionClient, invocation: Invocation): Promise<vo
   const runId = model.downloadRunId ?? newId()
   if (!model.downloadRunId) await client.startRun({ kind: 'download', id: runId, modelId: id })
   const end = await watchRun(client, terminal, runId, (body) => {
-    if (body.type === 'item-failed') terminal.note(`${body.item}: ${body.error.message}`)
+    if (body.type === 'item-failed')
+      terminal.note(`${body.item}: ${errorText(body.error, terminal.language)}`)
   })
   if (end.outcome === 'done' && !terminal.json) {
     terminal.line(terminal.text('fetched', { model: id }))
