@@ -72,6 +72,7 @@ const synchronize = llama.func('void llama_synchronize(void*)')
 const sampler: unknown = llama.func('void* llama_sampler_init_greedy()')()
 const sample = llama.func('int llama_sampler_sample(void*, void*, int)')
 
+const ids = new Int32Array(65_536)
 const tokenBuffer = Buffer.alloc(4 * 65_536)
 
 function prefill(tokens: Int32Array): void {
@@ -86,11 +87,10 @@ function prefill(tokens: Int32Array): void {
 const request = v.object({ prompt: v.string(), tokens: v.number() })
 process.on('message', (message) => {
   const { prompt, tokens: wanted } = v.parse(request, message)
-  const ids = new Int32Array(65_536)
+  const start = performance.now()
   const bytes = Buffer.byteLength(prompt)
   const count: number = tokenizeText(vocab, prompt, bytes, ids, ids.length, true, true)
   clear(memory, false)
-  const start = performance.now()
   prefill(ids.subarray(0, count))
   let token: number = sample(sampler, context, -1)
   const first = performance.now()
