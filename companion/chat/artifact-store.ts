@@ -8,6 +8,10 @@ import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError, type Language } from '#shared/errors/silo-error.ts'
 
+/** How many earlier artifacts are compared with a new one, and the share of lines that makes it a version. */
+const comparedArtifacts = 5
+const sameThingShare = 0.6
+
 /** Artifacts of conversations: a row for each version, the content once by hash under `<home>/artifacts`. */
 export class ArtifactStore {
   readonly #database: DatabaseSync
@@ -37,14 +41,15 @@ export class ArtifactStore {
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     this.#write(sha256, bytes)
     const { conversationId, messageId } = place
+    const key = this.#earlierKey(found, conversationId) ?? found.key
     const row = this.#database
       .prepare('SELECT max(version) AS last FROM artifacts WHERE conversation_id = ? AND key = ?')
-      .get(conversationId, found.key)
+      .get(conversationId, key)
     const artifact: Artifact = {
       id: newId(),
       conversationId,
       messageId,
-      key: found.key,
+      key,
       version: Number(row?.last ?? 0) + 1,
       kind: found.kind,
       title: found.title || fallbackTitle(found, place.language),
@@ -71,6 +76,19 @@ export class ArtifactStore {
         artifact.complete ? 1 : 0,
       )
     return artifact
+  }
+
+  /** The key of an artifact that this one is a changed copy of, though its title may be another. */
+  #earlierKey(found: ExtractedArtifact, conversationId: string): string | undefined {
+    const earlier = this.ofConversation(conversationId).filter(({ kind }) => kind === found.kind)
+    if (earlier.some(({ key }) => key === found.key)) return found.key
+    const lines = linesOf(found.content)
+    for (const artifact of earlier.slice(-comparedArtifacts).reverse()) {
+      const known = linesOf(this.content(artifact.id).toString())
+      const shared = [...lines].filter((line) => known.has(line)).length
+      if (shared >= sameThingShare * Math.max(lines.size, known.size)) return artifact.key
+    }
+    return undefined
   }
 
   /** Oldest first. */
@@ -148,6 +166,11 @@ const kindNames: Record<ArtifactKind, Record<Language, string>> = {
   csv: { en: 'Table', zh: '表格' },
   chart: { en: 'Chart', zh: '图表' },
   diagram: { en: 'Diagram', zh: '示意图' },
+}
+
+/** The different lines of a text that say something. */
+function linesOf(text: string): Set<string> {
+  return new Set(text.split('\n').flatMap((line) => (line.trim().length > 3 ? [line.trim()] : [])))
 }
 
 function fallbackTitle(found: ExtractedArtifact, language: Language): string {

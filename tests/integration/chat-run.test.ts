@@ -212,4 +212,24 @@ describe('artifacts of answers', () => {
     expect(harness.artifacts.content(made[0]!.id).toString()).toContain('<title>Clock</title>')
     expect(body(second.events, 'artifact-created').artifact).toEqual(made[1])
   })
+
+  it('sees a changed copy as a version, whatever its title, and another page as another thing', async () => {
+    const rows = Array.from({ length: 20 }, (_, n) => `<p>row number ${n}</p>`).join('\n')
+    const pages = [
+      `<title>Clock</title>\n${rows}`,
+      `<title>Black clock</title>\n${rows}\n<style>body{background:black}</style>`,
+      `<title>Timer</title>\n<p>something else</p>`,
+    ]
+    const id = open({
+      engine: createFakeEngine({ reply: () => `\`\`\`html\n${pages.shift()}\n\`\`\`` }),
+    })
+    const first = await harness.ask(id, 'a clock')
+    const second = await harness.ask(id, 'make it black', first.assistantId)
+    await harness.ask(id, 'a timer', second.assistantId)
+    expect(harness.artifacts.ofConversation(id)).toMatchObject([
+      { key: 'html:clock', version: 1 },
+      { key: 'html:clock', version: 2, title: 'Black clock' },
+      { key: 'html:timer', version: 1 },
+    ])
+  })
 })
