@@ -30,6 +30,13 @@ const exit = (process: ChildProcess): Promise<number | null> =>
 const ready = (process: ChildProcess): Promise<Loose> =>
   new Promise((resolve) => process.once('message', resolve))
 
+const failing = async (env: Record<string, string>): Promise<Loose> => {
+  const process = run(env)
+  const [code, out] = await Promise.all([exit(process), text(process.stdout!)])
+  expect(code).toBe(1)
+  return JSON.parse(out)
+}
+
 describe('the companion program', () => {
   it('says where it is, serves, and ends with its parent', async () => {
     const process = run()
@@ -53,12 +60,6 @@ describe('the companion program', () => {
   })
 
   it('says in one line what keeps it from starting', async () => {
-    const failing = async (env: Record<string, string>): Promise<Loose> => {
-      const process = run(env)
-      const [code, out] = await Promise.all([exit(process), text(process.stdout!)])
-      expect(code).toBe(1)
-      return JSON.parse(out)
-    }
     expect(await failing({ SILO_PORT: 'none' })).toMatchObject({
       type: 'failed',
       error: { code: 'config_invalid', field: 'SILO_PORT' },
