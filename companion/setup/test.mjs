@@ -47,6 +47,7 @@ async function lint() {
 
 async function types() {
   await step([bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json'])
+  await step([bin('typescript', 'bin/tsc'), '-p', 'tests/e2e/tsconfig.json'])
   await step([
     bin('svelte-check', 'bin/svelte-check'),
     '--tsconfig',
