@@ -1,4 +1,4 @@
-import { availableParallelism, cpus, freemem, hostname, totalmem } from 'node:os'
+import { hostname, totalmem } from 'node:os'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,9 @@ import { lockHome } from './config/home-lock.ts'
 import { KeyStore } from './config/key-store.ts'
 import { sameSecret, startToken, writeSecret } from './config/secret-file.ts'
 import { SettingsStore } from './config/settings-store.ts'
+import { probeHardware } from './engines/hardware.ts'
 import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
+import { ModelPool } from './engines/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
 import type { GatewayServices, ModelService, VaultService } from './gateway/services.ts'
@@ -93,12 +95,14 @@ async function build(
       ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
   closers.push(() => engine[Symbol.asyncDispose]())
-  engine.onStateChange(() => changes.publish('status'))
+  const pool = new ModelPool(engine)
+  closers.push(() => pool[Symbol.asyncDispose]())
+  pool.onStateChange(() => changes.publish('status'))
 
-  const models = interimModels(home, engine)
+  const models = interimModels(home, pool, settings)
   const modelPort: ModelPort = {
-    async acquireChat(modelId, { signal }) {
-      const lease = await models.acquire(modelId ?? settings.get().chatModelId, 'chat', { signal })
+    async acquireChat(modelId, options) {
+      const lease = await models.acquire(modelId, 'chat', options)
       return { ...lease, engineId: engine.id, deviceName: hostname() }
     },
   }
@@ -130,23 +134,14 @@ async function build(
       throw new SiloError('model_unknown', { params: { model: request.modelId } })
     },
     async status(): Promise<Status> {
-      const probe = await engine.probe(AbortSignal.timeout(10_000))
-      const { chatModelId = null, embedModelId = null } = settings.get()
+      const signal = AbortSignal.timeout(10_000)
+      const probe = await engine.probe(signal)
       return {
         version: packageVersion(),
         protocolVersion,
         companionId,
         deviceName: hostname(),
-        hardware: {
-          os: process.platform,
-          arch: process.arch,
-          cpu: cpus()[0]?.model ?? '',
-          cores: availableParallelism(),
-          memory: totalmem(),
-          memoryFree: freemem(),
-          gpus: [],
-          diskFree: 0,
-        },
+        hardware: await probeHardware(join(home, 'models'), signal),
         engine: {
           id: engine.id,
           build: probe.build,
@@ -154,8 +149,8 @@ async function build(
           threads: probe.threads,
           state: engine.state,
         },
-        chatModelId,
-        embedModelId,
+        chatModelId: models.defaultId('chat') ?? null,
+        embedModelId: models.defaultId('embed') ?? null,
         activeRuns: runs.list({ activeOnly: true }),
         vault: { collections: 0, documents: 0, chunks: 0 },
         home,
@@ -193,30 +188,57 @@ function packageVersion(): string {
   return version
 }
 
-function interimModels(home: string, engine: Engine): ModelService {
+type Acquire = ModelService['acquire'] &
+  ((
+    modelId: string | undefined,
+    task: 'chat' | 'embed',
+    options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+  ) => ReturnType<ModelService['acquire']>)
+
+function interimModels(
+  home: string,
+  pool: ModelPool,
+  settings: SettingsStore,
+): Omit<ModelService, 'acquire'> & {
+  acquire: Acquire
+  defaultId(task: 'chat' | 'embed'): string | undefined
+} {
   const pathOf = (id: string): string => join(home, 'models', `${id}.gguf`)
+  const defaultId = (task: 'chat' | 'embed'): string | undefined => {
+    const { chatModelId, embedModelId } = settings.get()
+    const chosen = task === 'chat' ? chatModelId : embedModelId
+    return (
+      chosen ?? catalogue.find((entry) => entry.task === task && existsSync(pathOf(entry.id)))?.id
+    )
+  }
   return {
+    defaultId,
     list: () =>
       catalogue.map((entry) => ({
         entry,
         installed: existsSync(pathOf(entry.id)),
         imported: false,
-        loaded: false,
+        loaded: pool.isLoaded(entry.id),
         partial: 0,
         fit: { verdict: 'fits', needed: entry.size, available: totalmem(), contextTokens: 8192 },
       })),
     remove: (model) => Promise.reject(new SiloError('model_unknown', { params: { model } })),
     import: ({ path }) => Promise.reject(new SiloError('path_not_found', { params: { path } })),
-    async acquire(id, task, { signal }) {
-      const entry = catalogue.find((entry) => (id ? entry.id === id : entry.task === task && existsSync(pathOf(entry.id)))) // prettier-ignore
-      if (!entry) throw new SiloError('model_unknown', { params: { model: id ?? task } })
-      if (!existsSync(pathOf(entry.id))) throw new SiloError('model_not_installed', { params: { model: entry.id } }) // prettier-ignore
-      const loaded = await engine.load(
-        { id: entry.id, path: pathOf(entry.id), sha256: entry.sha256, task },
-        { contextTokens: 8192, parallel: 1 },
-        { signal },
+    async acquire(wanted, task, options) {
+      const id = wanted ?? defaultId(task)
+      if (id === undefined) throw new SiloError('engine_unavailable')
+      const entry = catalogue.find((entry) => entry.id === id)
+      if (!entry) throw new SiloError('model_unknown', { params: { model: id } })
+      if (entry.task !== task)
+        throw new SiloError('model_wrong_task', { params: { model: id, task } })
+      if (!existsSync(pathOf(id)))
+        throw new SiloError('model_not_installed', { params: { model: id } })
+      const lease = await pool.acquire(
+        { id, path: pathOf(id), sha256: entry.sha256, task },
+        { contextTokens: settings.get().contextTokens, parallel: task === 'chat' ? 2 : 1 },
+        options,
       )
-      return { loaded, modelId: entry.id, release() {} }
+      return { ...lease, modelId: id }
     },
   }
 }
