@@ -49,11 +49,6 @@ describe('stop filter', () => {
 })
 
 describe('tool call reader', () => {
-  const feed = (text: string): unknown[] => {
-    const reader = new ToolCallReader(new Set(['f']), () => 'call_1')
-    return [...[...text].flatMap((char) => reader.push(char)), ...reader.flush()]
-  }
-
   it('finds tagged calls among text', () => {
     const pieces = feed('Hm. <tool_call>\n{"name":"f","arguments":{"x":1}}\n</tool_call>')
     expect(pieces.at(-1)).toEqual({ call: { id: 'call_1', name: 'f', arguments: '{"x":1}' } })
@@ -76,3 +71,9 @@ describe('tool call reader', () => {
     expect(feed(unknown)).toEqual([{ text: unknown }])
   })
 })
+
+/** All pieces of a text that arrives one character at a time. */
+function feed(text: string): unknown[] {
+  const reader = new ToolCallReader(new Set(['f']), () => 'call_1')
+  return [...[...text].flatMap((char) => reader.push(char)), ...reader.flush()]
+}
