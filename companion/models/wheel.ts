@@ -4,7 +4,7 @@ import { openPromise } from 'yauzl'
 
 /** Names of the files in a wheel (a zip). */
 export async function listMembers(wheel: string): Promise<string[]> {
-  const zip = await openPromise(wheel)
+  const zip = await openPromise(wheel, { autoClose: false })
   try {
     const names: string[] = []
     for await (const entry of zip.eachEntry()) names.push(entry.fileName)
@@ -25,7 +25,7 @@ export async function appendMembers(
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<number> {
-  const zip = await openPromise(wheel)
+  const zip = await openPromise(wheel, { autoClose: false })
   try {
     const entries = new Map<string, Parameters<typeof zip.openReadStreamPromise>[0]>()
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry)
