@@ -1,6 +1,8 @@
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { loadConfig } from '#companion/config/config.ts'
+import { lockHome } from '#companion/config/home-lock.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { FileRecords } from '#companion/models/file-records.ts'
 import { ModelLibrary } from '#companion/models/library.ts'
@@ -8,76 +10,94 @@ import { createModelSources } from '#companion/models/sources.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import type { RunContext } from '#companion/runs/run.ts'
-import { SiloError, errorText, toSiloError } from '#shared/errors/silo-error.ts'
+import { newId } from '#shared/domain/ids.ts'
+import { errorText, fromWire, SiloError, toSiloError } from '#shared/errors/silo-error.ts'
+import { bytesText, languageOf, Terminal } from './cli/terminal.ts'
+import { stageText } from './cli/texts.ts'
 
 /**
- * Fetches the models a new installation needs, with a progress line; a kill loses nothing.
- * `--test`: what the tests need, into .silo/test-home. Exit code 1 when one is missing at the end.
+ * Fetches the starter models, or with `--test` those of the tests, one after the other into the data folder:
+ * `node companion/setup/models.ts [--test]`. What an interrupted call left is continued. The exit code is 1
+ * when a model is missing in the end.
  */
-const forTests = process.argv.includes('--test')
+const { values } = parseArgs({ options: { test: { type: 'boolean', default: false } } })
+const language = languageOf(process.env)
+const terminal = new Terminal(false, language)
+const say = (en: string, zh: string): void => terminal.note(language === 'zh' ? zh : en)
+const testModels = new Set(['smollm2-135m', 'qwen2.5-coder-0.5b', 'multilingual-e5-small'])
+
 const config = loadConfig(
-  forTests
-    ? {
-        ...process.env,
-        SILO_HOME: fileURLToPath(new URL('../../.silo/test-home', import.meta.url)),
-      }
+  values.test
+    ? { ...process.env, SILO_HOME: join(import.meta.dirname, '..', '..', '.silo', 'test-home') }
     : process.env,
 )
-const language = /^zh/i.test(process.env.LC_ALL ?? process.env.LANG ?? '') ? 'zh' : 'en'
-const wanted = catalogue.filter(
-  (entry) => entry.starter || (forTests && entry.id === 'smollm2-135m'),
-)
-const database = openDatabase(join(config.home, 'silo.db'))
-const library = new ModelLibrary({
-  directory: join(config.home, 'models'),
-  catalogue,
-  sources: createModelSources(config),
-  records: new FileRecords(database),
-  hardware: () => undefined,
-  contextTokens: () => 8192,
-  isLoaded: () => false,
-  log: silentLog,
-  onChange: () => {},
-})
-const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stop.abort(new SiloError('cancelled')))
+const wanted = catalogue.filter(({ id, starter }) => (values.test ? testModels.has(id) : starter))
+const directory = join(config.home, 'models')
+const missing = wanted.filter(({ id }) => !existsSync(join(directory, `${id}.gguf`)))
+process.exitCode = missing.length === 0 ? 0 : (await fetchAll()) ? 0 : 1
+process.disconnect?.()
 
-let missing = 0
-for (const entry of wanted) {
-  const state = library.list().find((model) => model.entry.id === entry.id)
-  if (state?.installed) continue
+/** @returns whether every model is there */
+async function fetchAll(): Promise<boolean> {
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort(new SiloError('interrupted'))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
+  if (process.send) process.on('disconnect', interrupt)
+  mkdirSync(config.home, { recursive: true, mode: 0o700 })
+  const lock = lockHome(config.home)
+  const database = openDatabase(join(config.home, 'silo.db'))
   try {
-    await library.download(entry.id)(consoleRun(entry.name))
-    process.stdout.write('\n')
-  } catch (error) {
-    missing += 1
-    process.stdout.write(`\n${errorText(toSiloError(error, 'setup'), language)}\n`)
-    if (stop.signal.aborted) break
+    const library = new ModelLibrary({
+      directory,
+      catalogue,
+      sources: createModelSources(config),
+      records: new FileRecords(database),
+      hardware: () => undefined,
+      contextTokens: () => 0,
+      isLoaded: () => false,
+      log: silentLog,
+      onChange: () => {},
+    })
+    let complete = true
+    for (const [index, entry] of missing.entries()) {
+      const size = bytesText(entry.size)
+      const place = `(${index + 1}/${missing.length})`
+      say(`Fetching ${entry.name}, ${size} ${place}`, `正在获取 ${entry.name}，${size} ${place}`)
+      try {
+        await library.download(entry.id)(contextOf(stop.signal))
+        say(`  ${entry.name} is complete and verified.`, `  ${entry.name} 已下载并通过校验。`)
+      } catch (error) {
+        if (stop.signal.aborted) {
+          say('Stopped; the next start continues here.', '已停止；下次启动时从此处继续。')
+          return false
+        }
+        complete = false
+        terminal.note(`  ${errorText(toSiloError(error, newId()), language)}`)
+      }
+    }
+    return complete
+  } finally {
+    database.close()
+    lock.release()
   }
 }
-database.close()
-process.exit(missing > 0 ? 1 : 0)
 
-/** A run whose log is the terminal: one line, rewritten in place where it is a terminal. */
-function consoleRun(name: string): RunContext {
-  let lastLine = 0
+/** Shows what a download reports: one line that renews itself, or one line per tenth where nobody watches. */
+function contextOf(signal: AbortSignal): RunContext {
+  let shown = ''
   return {
-    id: `setup-${process.pid}`,
-    signal: stop.signal,
+    id: newId(),
+    signal,
     emit(body) {
       if (body.type === 'item-failed') {
-        process.stdout.write(`\n  ${errorText(body.error, language)}\n`)
+        const reason = errorText(fromWire(body.error), language)
+        say(`  ${body.item}: ${reason} Trying the next source.`, `  ${body.item}：${reason}尝试下一个来源。`) // prettier-ignore
       } else if (body.type === 'progress') {
-        const finished = body.total !== undefined && body.done >= body.total
-        const interval = process.stdout.isTTY ? 200 : 5000
-        if (!finished && Date.now() - lastLine < interval) return
-        lastLine = Date.now()
-        const share = body.total ? `${Math.floor((100 * body.done) / body.total)} %` : ''
-        const rate = body.rate ? ` · ${(body.rate / 1e6).toFixed(1)} MB/s` : ''
-        const amount = `${(body.done / 1e6).toFixed(0)}/${((body.total ?? 0) / 1e6).toFixed(0)} MB`
-        const line = `  ${name} · ${body.stage} · ${body.detail ?? ''} · ${share} · ${amount}${rate}`
-        process.stdout.write(process.stdout.isTTY ? `\r\u001b[K${line}` : `${line}\n`)
+        if (process.stderr.isTTY) return terminal.progress(body)
+        const tenth = body.total ? Math.floor((10 * body.done) / body.total) : 0
+        const line = `  ${stageText(language, body.stage)} ${tenth * 10}% · ${body.detail ?? ''}`
+        if (line !== shown) terminal.note(line)
+        shown = line
       }
     },
   }

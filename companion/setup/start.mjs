@@ -40,7 +40,7 @@ if (running.code === 0 && running.output.trim()) {
 } else {
   if (!values['no-models']) {
     // Without models the companion still starts: the app shows what is missing and can fetch it.
-    const models = await run(node, [join('companion', 'setup', 'models.ts')])
+    const models = await run(node, [join('companion', 'setup', 'models.ts')], { ipc: true })
     if (models.code !== 0) say('Starting without some models; the app can fetch them later.')
   }
   await serve()

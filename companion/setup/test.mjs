@@ -111,6 +111,7 @@ async function counted(name, args, reportName, read) {
 async function fetchTestModels() {
   if (process.env.SILO_TEST_MODELS) return
   const { code } = await run(node, [join('companion', 'setup', 'models.ts'), '--test'], {
+    ipc: true,
     timeoutMs: 30 * minute,
   })
   if (code !== 0) {
