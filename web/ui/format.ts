@@ -43,6 +43,11 @@ export function formatTokenRate(tokens: number, ms: number): string {
   return `${rate >= 100 ? Math.round(rate) : rate.toFixed(1)} tok/s`
 }
 
+/** The speed of an answer. The time counts from its first token, which therefore is not in the rate. */
+export function decodeRate(usage: { completionTokens: number; decodeMs: number }): string {
+  return formatTokenRate(usage.completionTokens - 1, usage.decodeMs)
+}
+
 /** How long something took: `120 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
