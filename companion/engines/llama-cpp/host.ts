@@ -16,6 +16,7 @@ import { jsonGrammar, schemaGrammar, toolGrammar } from './grammar.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
 import { ChatTemplate } from './template.ts'
+import { tokenizeChat } from './chat-tokens.ts'
 
 type LoadMessage = Extract<ToWorker, { op: 'load' }>
 
@@ -212,8 +213,10 @@ export class ModelHost {
   }
 
   #tokenize(prompt: Prompt): Uint32Array {
-    const text = prompt.kind === 'text' ? prompt.text : this.#template.render(prompt)
-    const tokens = this.#model.tokenize(text, true)
+    const tokens =
+      prompt.kind === 'text'
+        ? this.#model.tokenize(prompt.text, true)
+        : tokenizeChat(this.#model, this.#template, prompt)
     const bos = this.#model.tokenBos()
     const needsBos = this.#model.shouldPrependBosToken() && bos >= 0 && tokens[0] !== bos
     if (!needsBos && tokens.length > 0) return tokens
