@@ -214,6 +214,14 @@ async function build(
 
   const name = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  // The first question should not wait for the model; whoever asks sooner joins the same loading.
+  const warmUp = new AbortController()
+  closers.push(() => warmUp.abort(new SiloError('shutting_down')))
+  if (models.defaultId('chat') !== undefined)
+    models.acquire(undefined, 'chat', { signal: warmUp.signal }).then(
+      (lease) => lease.release(),
+      (error: unknown) => log.warn('the chat model could not be loaded ahead', { error }),
+    )
   void probe(AbortSignal.timeout(10_000)).then(
     () => changes.publish('models'),
     () => {},
