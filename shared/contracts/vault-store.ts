@@ -18,6 +18,8 @@ export interface VaultStore extends AsyncDisposable {
   optimize(collectionId: string, signal: AbortSignal): Promise<void>
   search(request: StoreSearch, signal: AbortSignal): Promise<StoreHit[]>
   countChunks(collectionId: string, signal: AbortSignal): Promise<number>
+  /** How many chunks each document has: what an ingest compares its records with. */
+  countByDocument(collectionId: string, signal: AbortSignal): Promise<Map<string, number>>
 }
 
 export interface StoredChunk {
@@ -27,6 +29,8 @@ export interface StoredChunk {
   readonly ordinal: number
   readonly text: string
   readonly headings: readonly string[]
+  /** Searched with the chunk without being part of it: title of the document, names of columns. */
+  readonly context?: string
   /** UTF-16 offsets into the document's extracted text. */
   readonly start: number
   readonly end: number
@@ -45,7 +49,7 @@ export interface StoreSearch {
 
 export interface StoreHit {
   readonly collectionId: string
-  readonly chunk: Omit<StoredChunk, 'vector'>
+  readonly chunk: Omit<StoredChunk, 'vector' | 'context'>
   /** Reciprocal rank fusion, k = 60. */
   readonly score: number
   readonly denseRank?: number
