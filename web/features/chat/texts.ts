@@ -83,6 +83,7 @@ export const t = translator({
     artifact: 'Artifact',
     openArtifact: 'Open “{title}”',
     divider: 'Width of the conversation',
+    closePane: 'Close the pane',
   },
   zh: {
     newChat: '新对话',
@@ -165,5 +166,6 @@ export const t = translator({
     artifact: '产物',
     openArtifact: '打开“{title}”',
     divider: '对话栏宽度',
+    closePane: '关闭面板',
   },
 })
