@@ -26,7 +26,8 @@ interface Sequence {
 
 interface ActiveJob {
   readonly job: Job
-  readonly sampler: AddonSampler
+  /** Made while the end of the prompt is being computed. */
+  sampler: AddonSampler | undefined
   /** Prompt tokens already computed; equals the prompt's length while decoding. */
   filled: number
   next: number
@@ -123,7 +124,7 @@ export class Scheduler {
     }
     sequence.active = {
       job,
-      sampler: job.makeSampler(),
+      sampler: undefined,
       filled: keep,
       next: -1,
       produced: 0,
@@ -181,14 +182,24 @@ export class Scheduler {
       for (const token of part) sequence.tokens.push(token)
       if (last) logits.push({ sequence, index: indexes[0]! })
     }
-    await this.#context.decodeBatch()
+    const computed = this.#context.decodeBatch()
+    let failure: unknown
+    try {
+      for (const { sequence } of logits)
+        sequence.active!.sampler ??= sequence.active!.job.makeSampler()
+    } catch (error) {
+      failure = error
+    }
+    // The context is busy until then, whatever went wrong.
+    await computed
+    if (failure) throw failure
     for (const { sequence, index } of logits) {
       const state = sequence.active!
       if (state.job.cancelled) {
         this.#release(sequence)
         continue
       }
-      const token = await this.#context.sampleToken(index, state.sampler)
+      const token = await this.#context.sampleToken(index, state.sampler!)
       this.#take(sequence, token)
     }
   }
@@ -228,7 +239,7 @@ export class Scheduler {
   }
 
   #release(sequence: Sequence): void {
-    sequence.active?.sampler.dispose()
+    sequence.active?.sampler?.dispose()
     sequence.active = undefined
     sequence.usedAt = performance.now()
   }
