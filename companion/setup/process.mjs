@@ -23,6 +23,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     if (children.size === 0) process.exit(130)
   })
 }
+
+// npm tells a signal only to the shell it started, which ends without passing it on.
+if (process.env.npm_lifecycle_event && process.platform !== 'win32') {
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM')
+  }, 500).unref()
+}
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
