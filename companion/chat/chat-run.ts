@@ -15,6 +15,8 @@ import { defaultSystemPrompt } from './prompt-text.ts'
 
 /** Passages asked of the vault for one question. */
 const passageCount = 6
+/** An answer from documents is not the place for invention. */
+const groundedTemperature = 0.2
 /** An answer longer than this has lost its way. */
 const maxAnswerTokens = 4096
 
@@ -76,7 +78,8 @@ export async function answer(
         branch,
         sent: deps.conversations.sentPrompts(turn.conversation.id),
         systemPrompt:
-          settings.systemPrompt || defaultSystemPrompt(languageOf(branch[0]?.text ?? '')),
+          settings.systemPrompt ||
+          defaultSystemPrompt(languageOf(branch[0]?.text ?? ''), collectionIds.length > 0),
         language,
         hits,
         loaded: lease.loaded,
@@ -170,7 +173,10 @@ async function generate(
     const events = lease.loaded.generate(
       {
         prompt: context.prompt,
-        temperature: settings.temperature,
+        temperature:
+          context.passages.length > 0
+            ? Math.min(settings.temperature, groundedTemperature)
+            : settings.temperature,
         maxTokens: Math.max(
           context.answerTokens,
           Math.min(maxAnswerTokens, context.limitTokens - context.usedTokens),
@@ -195,7 +201,7 @@ async function generate(
         run.emit({ type: 'usage', usage: draft.usage })
         if (event.reason === 'abort') run.signal.throwIfAborted()
         keep(extractor.end())
-        if (draft.text !== '') cite(citations.end())
+        if (draft.text !== '') cite(citations.end(draft.text, question.text))
         return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
       }
     }

@@ -21,13 +21,19 @@ describe('citation tracker', () => {
   it('ignores code', () => {
     expect(cited('```js\n', 'a[1]\n', '```\n', 'so [3]')).toEqual([3])
   })
-  it('falls back on the best passage', () => {
-    const silent = new CitationTracker(hits)
-    silent.push('no marker')
-    expect(silent.end()).toMatchObject([{ marker: 1, chunkId: '1' }])
+  it('reads the headings of the passages as markers too', () => {
+    expect(cited('资料3中提到，', 'see Source 1.')).toEqual([3, 1])
+  })
+  it('falls back on the passage that shares most with the answer, then on the best found', () => {
+    const texts = ['年假须提前两周申请', '叉车限速 8 公里/小时', 'the pump is inspected']
+    const given = hits.map((hit, index) => ({ ...hit, text: texts[index]! }))
+    const source = (answer: string, question: string) => new CitationTracker(given).end(answer, question).map(({ marker }) => marker) // prettier-ignore
+    expect(source('限速是 8 公里。', '叉车的限速是多少？')).toEqual([2])
+    expect(source('The pump is inspected.', 'Is the pump inspected?')).toEqual([1])
+    expect(source('It is inspected weekly.', 'How often?')).toEqual([3])
     const speaking = new CitationTracker(hits)
     speaking.push('[2]')
-    expect(speaking.end()).toEqual([])
-    expect(new CitationTracker([]).end()).toEqual([])
+    expect(speaking.end('x', 'x')).toEqual([])
+    expect(new CitationTracker([]).end('x', 'x')).toEqual([])
   })
 })

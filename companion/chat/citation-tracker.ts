@@ -1,6 +1,10 @@
 import type { Citation } from '#shared/domain/conversation.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 
+/** `[2]`, `［1, 3］`, and `Source 2`, `资料2` as the passages are headed. */
+const markerPattern =
+  /[[［【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]|(?:资料|\bsource)\s*\[?(\d{1,2})/gi
+
 /** Notices which of the given passages an answer cites, while it is being written. */
 export class CitationTracker {
   readonly #passages: readonly SearchHit[]
@@ -26,16 +30,27 @@ export class CitationTracker {
     return found
   }
 
-  /** A small model may answer from the passages without naming one: then the best one is the source. */
-  end(): Citation[] {
-    const best = this.#passages[0]
-    return this.#cited.size > 0 || !best ? [] : [citationOf(best, 1)]
+  /**
+   * A small model may answer from the passages without naming one: then the passage that shares most with
+   * the answer, beyond the words of the question, is the source; the best found one where none does.
+   */
+  end(answer: string, question: string): Citation[] {
+    if (this.#cited.size > 0 || this.#passages.length === 0) return []
+    const asked = termsOf(question)
+    const said = [...termsOf(answer)].filter((term) => !asked.has(term))
+    let best = { index: 0, shared: 0 }
+    for (const [index, { text }] of this.#passages.entries()) {
+      const terms = termsOf(text)
+      const shared = said.filter((term) => terms.has(term)).length
+      if (shared > best.shared) best = { index, shared }
+    }
+    return [citationOf(this.#passages[best.index]!, best.index + 1)]
   }
 
   #scan(line: string, found: Citation[]): void {
     if (this.#inFence) return
-    for (const match of line.matchAll(/[[［【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]/g)) {
-      for (const digits of match[1]!.split(/[,，、]/)) {
+    for (const match of line.matchAll(markerPattern)) {
+      for (const digits of (match[1] ?? match[2])!.split(/[,，、]/)) {
         const marker = Number(digits)
         const hit = this.#passages[marker - 1]
         if (!hit || this.#cited.has(marker)) continue
@@ -44,6 +59,19 @@ export class CitationTracker {
       }
     }
   }
+}
+
+/** Words and numbers, and pairs of Han characters. */
+function termsOf(text: string): Set<string> {
+  const terms = new Set<string>()
+  for (const [word] of text
+    .normalize('NFKC')
+    .toLowerCase()
+    .matchAll(/\p{Script=Han}+|[\p{L}\p{N}]+/gu)) {
+    if (!/\p{Script=Han}/u.test(word)) terms.add(word)
+    else for (let at = 0; at + 1 < word.length; at++) terms.add(word.slice(at, at + 2))
+  }
+  return terms
 }
 
 function citationOf(hit: SearchHit, marker: number): Citation {

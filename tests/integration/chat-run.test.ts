@@ -175,7 +175,9 @@ describe('a grounded chat run', () => {
     await harness.ask(id, 'And on Sundays?', first.assistantId)
     const next = harness.engine.requests[1]!.prompt
     if (sent.kind !== 'chat' || next.kind !== 'chat') throw new Error('not a chat')
-    expect(sent.messages.at(-1)?.content).toContain('[2] Handbook 2 › Rules\nRest is 11 hours.')
+    expect(sent.messages.at(-1)?.content).toContain(
+      'Source 2: Handbook 2 › Rules\nRest is 11 hours.\n(cite as [2])',
+    )
     // Append-only: what was computed for the first turn is a prefix of the second.
     expect(next.messages.slice(0, sent.messages.length)).toEqual(sent.messages)
   })
@@ -184,7 +186,7 @@ describe('a grounded chat run', () => {
     const id = open({ engine: createFakeEngine({ reply: () => 'Eleven.' }), hits: [hit(1), hit(2)] }, ['collection-1']) // prettier-ignore
     const asked = await harness.ask(id, '休息多久？')
     expect(body(asked.events, 'citation').citation).toMatchObject({ marker: 1, chunkId: 'chunk-1' })
-    expect(JSON.stringify(harness.engine.requests[0]!.prompt)).toContain('请只根据以上段落')
+    expect(JSON.stringify(harness.engine.requests[0]!.prompt)).toContain('请只根据以上资料')
   })
 
   it('says how many passages it left out for room', async () => {
