@@ -1,0 +1,119 @@
+import type { Extracted, Segment } from './extract/extracted.ts'
+
+/** A passage. `text` is exactly `extracted.text.slice(start, end)`. */
+export interface Chunk {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+  readonly headings: readonly string[]
+  /** 1-based; 0 where the format has none. */
+  readonly page: number
+}
+
+/** Tokens aimed at, and never exceeded: the embedding model holds 512 with prefix, title and headings. */
+const targetTokens = 260
+const maxTokens = 380
+
+/**
+ * Cuts a document where its structure does: a chunk never spans two pages' or two sections' worth of text
+ * unless they are small, and never cuts a sentence unless it is longer than a chunk.
+ */
+export function chunkDocument(extracted: Extracted): Chunk[] {
+  const chunks: Chunk[] = []
+  let open: { start: number; end: number; tokens: number; first: Segment } | undefined
+  const close = () => {
+    if (!open) return
+    const text = extracted.text.slice(open.start, open.end)
+    if (text.trim()) {
+      const { headings, page } = open.first
+      chunks.push({ text, start: open.start, end: open.end, headings, page })
+    }
+    open = undefined
+  }
+  for (const segment of extracted.segments) {
+    for (const piece of split(extracted.text, segment)) {
+      const tokens = estimateTokens(extracted.text.slice(piece.start, piece.end))
+      if (open) {
+        const starts = segment.kind === 'heading' && open.tokens > 40
+        const parted = segment.page !== open.first.page && open.tokens > 80
+        if (starts || parted || open.tokens + tokens > targetTokens) {
+          // A heading belongs to what follows it, so a chunk of headings alone stays open.
+          if (
+            open.first.kind !== 'heading' ||
+            open.end !== open.first.end ||
+            open.tokens + tokens > maxTokens
+          )
+            close()
+        }
+      }
+      if (open) {
+        open.end = piece.end
+        open.tokens += tokens
+      } else open = { start: piece.start, end: piece.end, tokens, first: segment }
+    }
+  }
+  close()
+  return chunks
+}
+
+/**
+ * A guess at the tokens of multilingual e5 (SentencePiece, 250k words), on the high side: a text it takes
+ * for too short is embedded by its beginning when the engine refuses it.
+ */
+export function estimateTokens(text: string): number {
+  let tokens = 0
+  for (const [run] of text.matchAll(pieces)) {
+    const code = run.codePointAt(0) ?? 0
+    if (code >= 0x2e80) tokens += run.length * 0.85
+    else if (code >= 48 && code <= 57) tokens += Math.ceil(run.length / 2)
+    else if (/^\p{L}/u.test(run)) tokens += 0.6 + run.length / 4.2
+    else tokens += 1
+  }
+  return Math.ceil(tokens)
+}
+
+const pieces = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\d+|\p{L}+|[^\s\p{L}\d]/gu
+
+/** What is embedded and searched: the passage under its title and headings. */
+export function indexText(title: string, chunk: Chunk): string {
+  const context = [title, ...chunk.headings.filter((heading) => heading !== title)].join(' › ')
+  return `${context.slice(0, 160)}\n${chunk.text}`
+}
+
+function* split(text: string, segment: Segment): Generator<{ start: number; end: number }> {
+  const whole = text.slice(segment.start, segment.end)
+  if (estimateTokens(whole) <= maxTokens) {
+    yield segment
+    return
+  }
+  let start = segment.start
+  let end = start
+  for (const match of whole.matchAll(
+    /[^\n。！？；.!?;]*(?:[\n。！？；]|[.!?;]+(?=\s|$)|[.!?;]+|$)\s*/g,
+  )) {
+    if (!match[0]) continue
+    for (const part of hardSplit(match[0])) {
+      if (end > start && estimateTokens(text.slice(start, end) + part) > targetTokens) {
+        yield trimmed(text, start, end)
+        start = end
+      }
+      end += part.length
+    }
+  }
+  if (end > start) yield trimmed(text, start, Math.min(end, segment.end))
+}
+
+/** A "sentence" without any end, e.g. minified code or base64. */
+function* hardSplit(text: string): Generator<string> {
+  const size = 200
+  if (estimateTokens(text) <= targetTokens) yield text
+  else for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size)
+}
+
+function trimmed(text: string, start: number, end: number): { start: number; end: number } {
+  const raw = text.slice(start, end)
+  const lead = raw.length - raw.trimStart().length
+  return raw.trim()
+    ? { start: start + lead, end: start + raw.trimEnd().length }
+    : { start, end: start }
+}

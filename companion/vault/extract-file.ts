@@ -1,0 +1,80 @@
+import { readFile, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { extractCsv } from './extract/csv.ts'
+import { extractDocx } from './extract/docx.ts'
+import { decodeText } from './extract/encoding.ts'
+import type { Extracted } from './extract/extracted.ts'
+import { formatOf, type Format } from './extract/formats.ts'
+import { extractHtml } from './extract/html.ts'
+import { extractMarkdown } from './extract/markdown.ts'
+import { extractPdf } from './extract/pdf.ts'
+import { extractCode, extractPlain } from './extract/plain.ts'
+import { extractXlsx } from './extract/xlsx.ts'
+
+/**
+ * Reads one file. Its size is looked at before its content.
+ * @throws SiloError file_unsupported, file_too_large, file_damaged, file_encrypted, file_no_text,
+ *   file_changed, path_not_found, path_denied
+ */
+export async function extractFile(path: string): Promise<Extracted> {
+  const name = basename(path)
+  const format = formatOf(name)
+  if (!format) throw new SiloError('file_unsupported')
+  const refuse = (cause: unknown): never => {
+    throw pathError(path, cause)
+  }
+  const before = await stat(path).catch(refuse)
+  if (before.size > format.limit)
+    throw new SiloError('file_too_large', {
+      params: { size: megabytes(before.size), limit: megabytes(format.limit) },
+    })
+  const bytes = await readFile(path).catch(refuse)
+  const after = await stat(path).catch(refuse)
+  if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
+    throw new SiloError('file_changed')
+  const extracted = await extractBytes(format.kind, new Uint8Array(bytes), name)
+  if (!extracted.segments.some((segment) => segment.end > segment.start))
+    throw new SiloError('file_no_text')
+  return extracted
+}
+
+async function extractBytes(
+  kind: Format['kind'],
+  bytes: Uint8Array,
+  name: string,
+): Promise<Extracted> {
+  switch (kind) {
+    case 'pdf':
+      return extractPdf(bytes, name)
+    case 'docx':
+      return extractDocx(bytes, name)
+    case 'xlsx':
+      return extractXlsx(bytes, name)
+    case 'markdown':
+      return extractMarkdown(decodeText(bytes), name)
+    case 'html':
+      return extractHtml(decodeText(bytes), name)
+    case 'csv':
+      return extractCsv(decodeText(bytes), name)
+    case 'code':
+      return extractCode(decodeText(bytes), name)
+    case 'plain':
+      return extractPlain(decodeText(bytes), name)
+  }
+}
+
+/** What the file system's refusal means to a person. */
+export function pathError(path: string, cause: unknown): SiloError {
+  if (cause instanceof SiloError) return cause
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'EACCES' || code === 'EPERM')
+    return new SiloError('path_denied', { params: { path }, cause })
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new SiloError('path_not_found', { params: { path }, cause })
+  return new SiloError('file_damaged', { cause })
+}
+
+function megabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`
+}

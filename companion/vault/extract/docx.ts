@@ -1,0 +1,23 @@
+import mammoth from 'mammoth'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { titleOf, type Extracted } from './extracted.ts'
+import { extractHtml } from './html.ts'
+import { checkZip } from './zip.ts'
+
+/** @throws SiloError file_damaged, file_encrypted, file_too_large */
+export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<Extracted> {
+  checkZip(bytes)
+  const html = await mammoth
+    .convertToHtml(
+      { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
+      {
+        convertImage: mammoth.images.imgElement(async () => ({ src: '' })),
+        styleMap: ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] => p:fresh"],
+      },
+    )
+    .catch((cause: unknown) => {
+      throw new SiloError('file_damaged', { cause })
+    })
+  const extracted = extractHtml(html.value, fileName)
+  return { ...extracted, title: titleOf(extracted.segments, fileName) }
+}
