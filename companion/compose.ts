@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
 import { ChatService } from './chat/chat-service.ts'
@@ -19,7 +20,7 @@ import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
 import { ModelPool } from './engines/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
-import type { GatewayServices, VaultService } from './gateway/services.ts'
+import type { GatewayServices } from './gateway/services.ts'
 import { catalogue } from './models/catalogue.ts'
 import { FileRecords } from './models/file-records.ts'
 import { createFileSource } from './models/file-source.ts'
@@ -31,6 +32,12 @@ import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
 import type { RunExecutor } from './runs/run.ts'
+import { createE5Embedder } from './vault/embedder.ts'
+import { Extractor } from './vault/extractor.ts'
+import { LanceStore } from './vault/lance-store.ts'
+import { TextFiles } from './vault/text-files.ts'
+import { VaultRecords } from './vault/vault-records.ts'
+import { Vault } from './vault/vault.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { Hardware } from '#shared/domain/device.ts'
@@ -53,6 +60,9 @@ export interface Overrides {
   readonly log?: Log
   readonly webRoot?: string
 }
+
+/** Used for the vault unless the settings name another at the start. */
+const defaultEmbedModel = 'multilingual-e5-small'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -133,7 +143,10 @@ async function build(
       return { ...lease, engineId: engine.id, deviceName: hostname() }
     },
   }
-  const vault: VaultService = interimVault
+  const vault = composeVault(home, companionId, database, models, (id) =>
+    changes.publish('vault', id),
+  )
+  closers.push(() => vault[Symbol.asyncDispose]())
   const chat = new ChatService(
     { conversations, artifacts, models: modelPort, vault, settings: () => settings.get(), log },
     runs,
@@ -157,15 +170,19 @@ async function build(
     runs,
     startRun(request) {
       if (request.kind === 'chat') return chat.start(request)
-      if (request.kind === 'ingest') throw new SiloError('collection_unknown')
-      let fetch: RunExecutor | undefined
+      const { id, kind } = request
+      const subject = kind === 'ingest' ? request.collectionId : request.modelId
+      let execute: RunExecutor | undefined
       return runs.start({
-        id: request.id,
-        kind: 'download',
-        subject: request.modelId,
+        id,
+        kind,
+        subject,
         request,
-        prepare: () => (fetch = library.download(request.modelId)),
-        execute: (run) => fetch!(run),
+        // Refused before it is a run; a repeated start of the same run is not asked again.
+        prepare() {
+          execute = kind === 'ingest' ? vault.ingest(request) : library.download(request.modelId)
+        },
+        execute: (run) => execute!(run),
       })
     },
     async status(): Promise<Status> {
@@ -187,7 +204,7 @@ async function build(
         chatModelId: models.defaultId('chat') ?? null,
         embedModelId: models.defaultId('embed') ?? null,
         activeRuns: runs.list({ activeOnly: true }),
-        vault: { collections: 0, documents: 0, chunks: 0 },
+        vault: vault.counts(),
         home,
       }
     },
@@ -282,16 +299,26 @@ function composeModels(library: ModelLibrary, pool: ModelPool, settings: Setting
   }
 }
 
-const unknown = (): never => {
-  throw new SiloError('collection_unknown')
-}
-const interimVault: VaultService = {
-  collections: () => [],
-  createCollection: unknown,
-  renameCollection: unknown,
-  removeCollection: async () => unknown(),
-  documents: unknown,
-  problems: unknown,
-  documentText: unknown,
-  search: async () => [],
+/** The vault over one embedding model: the vectors of two are never compared. */
+function composeVault(
+  home: string,
+  deviceId: string,
+  database: DatabaseSync,
+  models: ReturnType<typeof composeModels>,
+  onChange: (collectionId: string) => void,
+): Vault {
+  const modelId = models.defaultId('embed') ?? defaultEmbedModel
+  const entry = models.list().find((model) => model.entry.id === modelId)?.entry
+  const dimensions = entry?.dimensions ?? 384
+  const folder = join(home, 'vault')
+  return new Vault({
+    records: new VaultRecords(database),
+    store: new LanceStore({ directory: join(folder, 'index'), deviceId, modelId, dimensions }),
+    texts: new TextFiles(join(folder, 'texts')),
+    extractor: new Extractor(),
+    embedder: createE5Embedder(modelId, dimensions, (signal) =>
+      models.acquire(modelId, 'embed', { signal }),
+    ),
+    onChange,
+  })
 }
