@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '#companion/config/config.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
 import { statusSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import type { Terminal } from './terminal.ts'
@@ -36,11 +37,17 @@ export async function start(
     child.once('error', () => finish(127))
     child.once('exit', (code, signal) => finish(code ?? (signal ? 130 : 1)))
   })
-  if (terminal.json) await announce(terminal, config, () => running)
+  const announced = !terminal.json || (await announce(terminal, config, () => running))
   process.exitCode = await exited
+  if (!announced) throw new SiloError('companion_unreachable')
 }
 
-async function announce(terminal: Terminal, config: Config, running: () => boolean): Promise<void> {
+/** False where the set-up ended before a companion answered. */
+async function announce(
+  terminal: Terminal,
+  config: Config,
+  running: () => boolean,
+): Promise<boolean> {
   for (;;) {
     // Once more after the end: start also ends where a companion ran already.
     const last = !running()
@@ -54,9 +61,9 @@ async function announce(terminal: Terminal, config: Config, running: () => boole
         version: status.version,
         home: status.home,
       })
-      return
+      return true
     } catch {
-      if (last) return
+      if (last) return false
     }
     await sleep(pollMs)
   }
