@@ -136,9 +136,11 @@ const stages: Record<string, Record<Language, string>> = {
   scanning: { en: 'looking for files', zh: '正在扫描文件' },
   reading: { en: 'reading', zh: '正在读取' },
   extracting: { en: 'reading', zh: '正在读取' },
-  embedding: { en: 'indexing', zh: '正在建立索引' },
+  embedding: { en: 'reading', zh: '正在读取' },
+  indexing: { en: 'indexing', zh: '正在建立索引' },
   downloading: { en: 'fetching', zh: '正在下载' },
   verifying: { en: 'verifying', zh: '正在校验' },
+  assembling: { en: 'putting the parts together', zh: '正在合并分卷' },
   converting: { en: 'converting', zh: '正在转换' },
 }
 
