@@ -131,3 +131,25 @@ export function readAround(
   const path = `/api/documents/${encodeURIComponent(documentId)}/text?${params}`
   return request(path, documentTextSchema, signal ? { signal } : {})
 }
+
+/** A slice of a document cut at the passage `start`–`end`, which are offsets into the whole text. */
+export function splitPassage(
+  slice: Pick<DocumentText, 'text' | 'start'>,
+  start: number,
+  end: number,
+): { before: string; passage: string; after: string } {
+  const clamp = (offset: number) => Math.min(slice.text.length, Math.max(0, offset - slice.start))
+  const [from, to] = [clamp(start), clamp(Math.max(start, end))]
+  return {
+    before: slice.text.slice(0, from),
+    passage: slice.text.slice(from, to),
+    after: slice.text.slice(to),
+  }
+}
+
+/** A media type in a word: `application/pdf` → `pdf`, `text/x-python` → `python`. */
+export function kindOf(mediaType: string, path: string): string {
+  const extension = /\.([A-Za-z0-9]{1,8})$/.exec(path)?.[1]
+  if (extension) return extension.toLowerCase()
+  return mediaType.replace(/^.*\//, '').replace(/^x-/, '')
+}
