@@ -133,6 +133,7 @@ const stages: Record<string, Record<Language, string>> = {
   queued: { en: 'waiting', zh: '等待中' },
   'loading-model': { en: 'loading the model', zh: '正在加载模型' },
   searching: { en: 'searching', zh: '正在检索' },
+  connecting: { en: 'connecting', zh: '正在连接' },
   scanning: { en: 'looking for files', zh: '正在扫描文件' },
   reading: { en: 'reading', zh: '正在读取' },
   extracting: { en: 'reading', zh: '正在读取' },
