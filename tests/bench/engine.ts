@@ -75,7 +75,7 @@ export async function run({ quick }: { quick: boolean }): Promise<EngineBench> {
       )
     }
     const short: { http: Sample; raw: Sample }[] = []
-    for (let round = 0; round < (quick ? 11 : 31); round++) {
+    for (let round = 0; round < (quick ? 15 : 31); round++) {
       const prompt = `${round} ${stamp}: a list of colours`
       short.push(
         await inTurn(
