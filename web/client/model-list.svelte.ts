@@ -1,61 +1,37 @@
 import type { ModelState } from '#shared/domain/model.ts'
 import type { Settings } from '#shared/domain/settings.ts'
-import {
-  modelListSchema,
-  modelResponseSchema,
-  settingsResponseSchema,
-  statusSchema,
-  type Status,
-} from '#shared/protocol/api.ts'
+import { modelResponseSchema, settingsResponseSchema } from '#shared/protocol/api.ts'
+import type { RunView } from '#shared/protocol/run-view.ts'
 import { request } from './api.ts'
-import { Resource } from './resource.svelte.ts'
+import { companion } from './companion.svelte.ts'
 import { cancelRun, startDownload } from './run-actions.ts'
 import { RunWatch } from './run-watch.svelte.ts'
-import { onChange } from './stream.ts'
 
-/** The catalogue with what is on this machine, the downloads under way, and which models are used by default. */
+/** The catalogue with the downloads under way, and what a person can do with a model. */
 export class ModelList {
-  readonly models = new Resource<ModelState[]>(async (signal) => {
-    const { models } = await request('/api/models', modelListSchema, { signal })
-    for (const { downloadRunId } of models) if (downloadRunId) this.#follow(downloadRunId)
-    return models
-  })
-  readonly settings = new Resource<Settings>(async (signal) => {
-    const { settings } = await request('/api/settings', settingsResponseSchema, { signal })
-    return settings
-  })
-  readonly status = new Resource<Status>((signal) =>
-    request('/api/status', statusSchema, { signal }),
-  )
+  readonly models = companion.models
   readonly runs = new RunWatch()
   /** The newest download of each model this page has seen, so that its failure stays readable. */
   readonly #lastRun = $state<Record<string, string>>({})
 
-  start(): () => void {
-    const stops = [
-      onChange('models', () => void this.models.load()),
-      onChange('settings', () => void this.settings.load()),
-      onChange('status', () => void this.status.load()),
-    ]
-    void this.models.load()
-    void this.settings.load()
-    void this.status.load()
-    return () => {
-      for (const stop of stops) stop()
-      this.runs.dispose()
-      for (const resource of [this.models, this.settings, this.status]) resource.dispose()
-    }
+  /** Follows the downloads the list names. Call in an effect: it re-runs when the list changes. */
+  followDownloads(): void {
+    for (const { entry, downloadRunId } of this.models.value ?? [])
+      if (downloadRunId) this.#follow(entry.id, downloadRunId)
+  }
+
+  dispose(): void {
+    this.runs.dispose()
   }
 
   /** The download of a model that runs, or that ended while this page was open. */
-  download(model: ModelState) {
+  download(model: ModelState): RunView | undefined {
     return this.runs.view(model.downloadRunId ?? this.#lastRun[model.entry.id])
   }
 
   async startDownload(modelId: string): Promise<void> {
     const run = await startDownload(modelId)
-    this.#lastRun[modelId] = run.id
-    this.#follow(run.id)
+    this.#follow(modelId, run.id)
     await this.models.load()
   }
 
@@ -72,7 +48,7 @@ export class ModelList {
     await this.models.load()
   }
 
-  /** Takes in a .gguf file that already lies on the companion's disk. */
+  /** Takes in a .gguf file that already lies on the companion's disk; it is checked first, which takes time. */
   async importFile(path: string, name?: string): Promise<ModelState> {
     const { model } = await request('/api/models/import', modelResponseSchema, {
       method: 'POST',
@@ -83,24 +59,26 @@ export class ModelList {
     return model
   }
 
+  /** Changes settings, e.g. the default models, and shows the answer everywhere. */
   async patchSettings(patch: Partial<Settings>): Promise<void> {
     const { settings } = await request('/api/settings', settingsResponseSchema, {
       method: 'PATCH',
       body: patch,
     })
-    this.settings.set(settings)
+    companion.settings.set(settings)
   }
 
   /** The model used when none is chosen: what the settings say, else what the companion picked. */
   defaultId(task: 'chat' | 'embed'): string | undefined {
-    const { value: settings } = this.settings
-    const { value: status } = this.status
+    const settings = companion.settings.value
+    const status = companion.status.value
     const chosen = task === 'chat' ? settings?.chatModelId : settings?.embedModelId
     const picked = task === 'chat' ? status?.chatModelId : status?.embedModelId
     return chosen ?? picked ?? undefined
   }
 
-  #follow(runId: string): void {
+  #follow(modelId: string, runId: string): void {
     this.runs.follow(runId, () => void this.models.load())
+    if (this.#lastRun[modelId] !== runId) this.#lastRun[modelId] = runId
   }
 }
