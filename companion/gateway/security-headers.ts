@@ -34,6 +34,8 @@ export const framePolicy = [
   'media-src data: blob:',
   "base-uri 'none'",
   "form-action 'none'",
+  // A peer connection is network too, and connect-src does not cover it.
+  "webrtc 'block'",
   "frame-ancestors 'self'",
 ].join('; ')
 
