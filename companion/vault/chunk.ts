@@ -15,7 +15,7 @@ const targetTokens = 260
 const maxTokens = 380
 
 /**
- * Cuts a document where its structure does: a chunk never spans two pages' or two sections' worth of text
+ * Cuts a document where its structure does: a chunk never spans two pages, nor two sections
  * unless they are small, and never cuts a sentence unless it is longer than a chunk.
  */
 export function chunkDocument(extracted: Extracted): Chunk[] {
@@ -35,7 +35,7 @@ export function chunkDocument(extracted: Extracted): Chunk[] {
       const tokens = estimateTokens(extracted.text.slice(piece.start, piece.end))
       if (open) {
         const starts = segment.kind === 'heading' && open.tokens > 40
-        const parted = segment.page !== open.first.page && open.tokens > 80
+        const parted = segment.page !== open.first.page && open.tokens > 12
         if (starts || parted || open.tokens + tokens > targetTokens) {
           // A heading belongs to what follows it, so a chunk of headings alone stays open.
           if (

@@ -1,0 +1,4 @@
+import { createFakeVaultStore } from '#tests/fakes/vault-store.ts'
+import { vaultStoreContract } from './vault-store.ts'
+
+vaultStoreContract('fake', async () => createFakeVaultStore())
