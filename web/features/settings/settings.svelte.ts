@@ -1,17 +1,9 @@
 import type { ApiKey, Settings } from '#shared/domain/settings.ts'
-import type { ModelState } from '#shared/domain/model.ts'
 import { type SiloError, toSiloError } from '#shared/errors/silo-error.ts'
-import {
-  keyCreatedSchema,
-  keyListSchema,
-  modelListSchema,
-  settingsResponseSchema,
-  statusSchema,
-  type Status,
-} from '#shared/protocol/api.ts'
+import { keyCreatedSchema, keyListSchema, settingsResponseSchema } from '#shared/protocol/api.ts'
 import { request, send } from '#web/client/api.ts'
+import { companion } from '#web/client/companion.svelte.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
-import { onChange } from '#web/client/stream.ts'
 
 export type SaveState =
   | { readonly status: 'idle' }
@@ -21,42 +13,37 @@ export type SaveState =
 
 type Field = keyof Settings
 
+/** Reads a number a person typed; undefined unless it lies in the range (and is whole, where asked). */
+export function numberIn(
+  text: string,
+  min: number,
+  max: number,
+  whole = false,
+): number | undefined {
+  const value = Number(text.trim().replace(/[,\s]/g, ''))
+  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) return undefined
+  return whole && !Number.isInteger(value) ? undefined : value
+}
+
 /** Settings that save themselves field by field, the API keys, and the facts about this companion. */
 export class SettingsStore {
-  readonly settings = new Resource<Settings>(async (signal) => {
-    const { settings } = await request('/api/settings', settingsResponseSchema, { signal })
-    return settings
-  })
+  readonly settings = companion.settings
+  readonly models = companion.models
+  readonly status = companion.status
   readonly keys = new Resource<ApiKey[]>(async (signal) => {
     const { keys } = await request('/api/keys', keyListSchema, { signal })
     return keys
   })
-  readonly models = new Resource<ModelState[]>(async (signal) => {
-    const { models } = await request('/api/models', modelListSchema, { signal })
-    return models
-  })
-  readonly status = new Resource<Status>((signal) =>
-    request('/api/status', statusSchema, { signal }),
-  )
 
   readonly #saves = $state<Partial<Record<Field, SaveState>>>({})
   readonly #timers = new Map<Field, ReturnType<typeof setTimeout>>()
   readonly #pending = new Map<Field, Partial<Settings>>()
 
   start(): () => void {
-    const stops = [
-      onChange('settings', () => {
-        if (!this.#pending.size) void this.settings.load()
-      }),
-      onChange('models', () => void this.models.load()),
-      onChange('status', () => void this.status.load()),
-    ]
-    const resources = [this.settings, this.keys, this.models, this.status]
-    for (const resource of resources) void resource.load()
+    void this.keys.load()
     return () => {
-      for (const stop of stops) stop()
       this.flush()
-      for (const resource of resources) resource.dispose()
+      this.keys.dispose()
     }
   }
 
@@ -77,11 +64,11 @@ export class SettingsStore {
       )
   }
 
-  /** Says that a field holds something that cannot be saved. */
-  refuse(field: Field, error: SiloError): void {
+  /** Drops a change that waits, because the field now holds something that cannot be saved. */
+  drop(field: Field): void {
     clearTimeout(this.#timers.get(field))
     this.#pending.delete(field)
-    this.#saves[field] = { status: 'error', error }
+    this.#saves[field] = { status: 'idle' }
   }
 
   /** Sends what still waits, e.g. because the page is left. */
