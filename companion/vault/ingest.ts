@@ -121,52 +121,64 @@ export async function ingest(
       return undefined
     })
 
+  const commit = async (prepared: Prepared, stored: readonly StoredChunk[]): Promise<void> => {
+    const { file, documentId, sha256, extracted } = prepared
+    await store.replaceDocuments(collectionId, new Map([[documentId, stored]]), run.signal)
+    await texts.write(documentId, extracted.text)
+    records.putDocument(
+      {
+        id: documentId,
+        collectionId,
+        path: file.path,
+        title: extracted.title,
+        mediaType: formatOf(basename(file.path))?.mediaType ?? 'text/plain',
+        size: file.size,
+        modifiedAt: file.modifiedAt,
+        sha256,
+        chunks: stored.length,
+        ...(extracted.pages === undefined ? {} : { pages: extracted.pages }),
+      },
+      embedder.modelId,
+    )
+    if (known.has(file.path)) counts.changed += 1
+    else counts.added += 1
+    filesDone += 1
+  }
+
   let next = prepare(todo[0])
   next?.catch(() => {})
-  for (const [index, file] of todo.entries()) {
-    run.signal.throwIfAborted()
-    report(basename(file.path), index === 0)
-    const prepared = await next
-    // The next file is read while this one's passages are embedded.
-    next = prepare(todo[index + 1])
-    next?.catch(() => {})
-    if (prepared === 'same') {
-      records.touchDocument(documentIdOf(collectionId, file.path), file.size, file.modifiedAt)
-      counts.unchanged += 1
-    } else if (prepared) {
-      const stored = await embed(prepared, embedder, run.signal, (done) => {
-        chunksDone += done
-        report(basename(file.path))
-      })
-      await store.replaceDocuments(
-        collectionId,
-        new Map([[prepared.documentId, stored]]),
-        run.signal,
-      )
-      await texts.write(prepared.documentId, prepared.extracted.text)
-      const { title, pages } = prepared.extracted
-      records.putDocument(
-        {
-          id: prepared.documentId,
-          collectionId,
-          path: file.path,
-          title,
-          mediaType: formatOf(basename(file.path))?.mediaType ?? 'text/plain',
-          size: file.size,
-          modifiedAt: file.modifiedAt,
-          sha256: prepared.sha256,
-          chunks: stored.length,
-          ...(pages === undefined ? {} : { pages }),
-        },
-        embedder.modelId,
-      )
-      if (known.has(file.path)) counts.changed += 1
-      else counts.added += 1
-    } else if (known.has(file.path)) {
-      // It can no longer be read: an answer must not rest on what it used to say.
-      await forget(collectionId, [known.get(file.path)!], parts, run)
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    for (const [index, file] of todo.entries()) {
+      run.signal.throwIfAborted()
+      report(basename(file.path), index === 0)
+      const prepared = await next
+      // The engine is never idle: the next file is read and the last one written while this one is embedded.
+      next = prepare(todo[index + 1])
+      next?.catch(() => {})
+      if (prepared === 'same') {
+        records.touchDocument(documentIdOf(collectionId, file.path), file.size, file.modifiedAt)
+        counts.unchanged += 1
+        filesDone += 1
+      } else if (prepared) {
+        const stored = await embed(prepared, embedder, run.signal, (done) => {
+          chunksDone += done
+          report(basename(file.path))
+        })
+        await writing
+        writing = commit(prepared, stored)
+        writing.catch(() => {})
+      } else {
+        // It can no longer be read: an answer must not rest on what it used to say.
+        const record = known.get(file.path)
+        await writing
+        if (record) await forget(collectionId, [record], parts, run)
+        filesDone += 1
+      }
     }
-    filesDone += 1
+  } finally {
+    // A document that is being written is finished even when the run is cancelled.
+    await writing
   }
   report('', true)
   if (counts.added + counts.changed + counts.removed > 0) {
