@@ -47,12 +47,17 @@ const math: TokenizerAndRendererExtension[] = [
       const match = /^(?:\$(?!\s|\$)((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)|\\\(([\s\S]+?)\\\))/.exec(
         source,
       )
-      if (!match) return undefined
+      if (!match || (match[1] !== undefined && isMoney(match[1]))) return undefined
       return { type: 'mathInline', raw: match[0], text: match[1] ?? match[2] ?? '' }
     },
     renderer: (token) => placeMath(String(token.text), false),
   },
 ]
+
+/** "$5, or 6$" is money too: a sum, then words, and nothing only mathematics has. */
+function isMoney(text: string): boolean {
+  return /^\d[\d.,]*[\s,;/–-]/.test(text) && !/[\\^_={}+*<>]/.test(text)
+}
 
 const citation: TokenizerAndRendererExtension = {
   name: 'citation',
@@ -94,8 +99,13 @@ export function renderMarkdown(
   sawMath = false
   const blocks: Block[] = []
   const tokens = marked.lexer(text)
+  const fences = fenceStarts(text)
   let fence = 0
+  let end = 0
   for (const [index, token] of tokens.entries()) {
+    const own = fence
+    end += token.raw.length
+    while (fence < fences.length && fences[fence]! < end) fence++
     if (token.type === 'space' || token.type === 'def') continue
     if (token.type === 'code') {
       const code = token as Tokens.Code
@@ -107,7 +117,7 @@ export function renderMarkdown(
         kind: 'code',
         language: (code.lang ?? '').split(/[\s:]/)[0]?.toLowerCase() ?? '',
         code: code.text,
-        fence: isFence ? fence++ : -1,
+        fence: isFence ? own : -1,
         closed,
       })
     } else {
@@ -115,6 +125,24 @@ export function renderMarkdown(
     }
   }
   return { blocks, hasMath: sawMath }
+}
+
+/** Offsets at which fences open, counted by line as the companion counts them: those in lists too. */
+function fenceStarts(text: string): number[] {
+  const starts: number[] = []
+  let mark = ''
+  let offset = 0
+  for (const line of text.split('\n')) {
+    if (mark) {
+      const trimmed = line.trim()
+      if (trimmed.startsWith(mark) && trimmed.replaceAll(mark[0]!, '') === '') mark = ''
+    } else {
+      mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] ?? ''
+      if (mark) starts.push(offset)
+    }
+    offset += line.length + 1
+  }
+  return starts
 }
 
 /** Blocks already rendered: while an answer streams, all but its last block stay as they were. */
