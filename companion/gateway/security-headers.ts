@@ -24,7 +24,7 @@ export function appPolicy(scriptHashes: readonly string[]): string {
  * The policy of pages that show artifacts: an origin of its own, scripts of the page itself, no network.
  * The app frames them, and nothing else does.
  */
-export const framePolicy = [
+const framePolicy = [
   'sandbox allow-scripts',
   "default-src 'none'",
   "script-src 'unsafe-inline' 'unsafe-eval' blob: data:",
@@ -34,10 +34,17 @@ export const framePolicy = [
   'media-src data: blob:',
   "base-uri 'none'",
   "form-action 'none'",
-  // A peer connection is network too, and connect-src does not cover it.
-  "webrtc 'block'",
   "frame-ancestors 'self'",
 ].join('; ')
+
+/**
+ * Headers of the page artifacts run in. A content policy stops requests, but neither peer connections nor the
+ * connection a browser opens ahead of a navigation it then refuses; an empty allow-list of connections does.
+ */
+export const frameHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': framePolicy,
+  'Connection-Allowlist': '()',
+}
 
 /** The policy of everything that is data. */
 const dataPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"

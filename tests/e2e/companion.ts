@@ -29,7 +29,14 @@ export async function startCompanionProcess(
   env: Record<string, string> = {},
 ): Promise<RunningCompanion> {
   const child = spawn(process.execPath, ['companion/main.ts', '--json'], {
-    env: { ...process.env, SILO_HOME: home, SILO_PORT: '0', SILO_NO_BROWSER: '1', ...env },
+    env: {
+      ...process.env,
+      SILO_HOME: home,
+      SILO_PORT: '0',
+      SILO_NO_BROWSER: '1',
+      SILO_PARENT_PID: String(process.pid),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))

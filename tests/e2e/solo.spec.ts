@@ -59,6 +59,14 @@ test('the first visit shows the machine, and reads a folder', async () => {
   await expect(page.getByTestId('ingest-progress')).toBeVisible()
   await expect(page.getByTestId('ingest-progress')).toBeHidden({ timeout: answerMs })
   await expect(page.getByText('24 new')).toBeVisible()
+  // Greedy decoding: the same questions get the same answers on every run.
+  await page.evaluate(() =>
+    fetch('/api/settings', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ temperature: 0 }),
+    }),
+  )
   await page.getByTestId('onboarding-start').click()
   await expect(page.getByTestId('composer-input')).toBeVisible()
 })
@@ -118,22 +126,20 @@ test('a small web page runs in the artifact pane, without a network', async () =
 
 test('a reload in the middle of an answer loses nothing', async () => {
   await page.goto(`${companion.url}/`)
-  await ask('Count from one to one hundred in English words, one per line.')
+  await ask('Tell me a long story about a lighthouse keeper and her cat.')
   const message = page.getByTestId('message-assistant').last()
-  await expect(message).toContainText('three', { timeout: answerMs })
-  const before = (await message.innerText()).match(/one|two|three/g)?.length ?? 0
+  const said = () => message.locator('.markdown').innerText()
+  await expect
+    .poll(async () => (await said().catch(() => '')).length, { timeout: answerMs })
+    .toBeGreaterThan(80)
+  const before = (await said()).slice(0, 60)
   await page.reload()
-  await expect(page.getByTestId('message-assistant').last()).toContainText('three')
-  const finished = page.getByTestId('message-assistant').last()
-  expect((await finished.innerText()).match(/one|two|three/g)?.length ?? 0).toBeGreaterThanOrEqual(
-    before,
-  )
-  await page
-    .getByTestId('stop')
-    .click({ timeout: 5000 })
-    .catch(() => {})
-  await expect(finished).toHaveAttribute('data-outcome', /done|cancelled/, { timeout: answerMs })
-  await expect(finished).toContainText('three')
+  await expect(message).toContainText(before)
+  await expect(message).toHaveAttribute('data-outcome', 'running')
+  await expect.poll(async () => (await said()).length).toBeGreaterThan(before.length + 40)
+  await page.getByTestId('stop').click()
+  await expect(message).toHaveAttribute('data-outcome', 'cancelled')
+  await expect(message).toContainText(before)
 })
 
 test('the app opens offline and shows what was said', async () => {
@@ -148,6 +154,6 @@ test('the app opens offline and shows what was said', async () => {
   await page.context().setOffline(true)
   await page.goto(url)
   await expect(page.getByTestId('offline-banner')).toBeVisible()
-  await expect(page.getByTestId('message-user').last()).toContainText('Count from one')
+  await expect(page.getByTestId('message-user').last()).toContainText('lighthouse')
   await page.context().setOffline(false)
 })

@@ -12,6 +12,8 @@ export async function drawChart(
   dark: boolean,
 ): Promise<() => void> {
   const spec = JSON.parse(source) as VisualizationSpec
+  // A specification could override the options below, the loader among them.
+  delete spec.usermeta
   const options: EmbedOptions = {
     actions: false,
     ast: true,

@@ -51,6 +51,8 @@ export class SidePane {
       if (!drafting) return
       untrack(() => {
         this.#selectedId = null
+        // An opened source of an earlier answer gives way to what is being made now.
+        this.#citation = null
         if (!covers()) this.#open = true
       })
     })
