@@ -7,7 +7,7 @@ import { toWorkerSchema, type FromWorker, type ToWorker } from './messages.ts'
 /** Entry of the engine's child process: one model, spoken to over IPC. */
 
 /** The parent is woken at most this often per answer, after the first text. Milliseconds. */
-const flushEvery = 24
+const flushEvery = 80
 
 let host: ModelHost | undefined
 
