@@ -9,7 +9,10 @@ const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** By these, clients of an Ollama-style server find the models; an API key opens them as it opens /v1. */
 const detectionPaths = new Set(['/api/version', '/api/tags', '/api/show'])
 
-type Access = Pick<GatewayServices, 'startToken' | 'port' | 'allowedHosts' | 'keys' | 'sameSecret'>
+type Access = Pick<
+  GatewayServices,
+  'startToken' | 'port' | 'allowedHosts' | 'keys' | 'sameSecret' | 'settings'
+>
 
 /** Requests that reach the local address under a foreign name or from a foreign page are refused. */
 export function sameSite(services: Access): MiddlewareHandler<GatewayEnv> {
@@ -59,6 +62,8 @@ export function signIn(services: Access): MiddlewareHandler<GatewayEnv> {
     const url = new URL(context.req.url)
     url.searchParams.delete('token')
     context.header('Cache-Control', 'no-store')
+    // The first visit goes where the app would send it, without loading the workbench first.
+    if (url.pathname === '/' && !services.settings.get().onboarded) url.pathname = '/welcome'
     // A path of two slashes would name another host.
     return context.redirect(`${url.pathname.replace(/^\/{2,}/, '/')}${url.search}`, 302)
   }

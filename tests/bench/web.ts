@@ -36,6 +36,7 @@ export async function run({ quick }: { quick: boolean }) {
   const companion = await startCompanionProcess(home)
   const browser = await chromium.launch(launchOptions)
   const visits: Visit[] = []
+  const welcomes: Visit[] = []
   try {
     for (let visit = 0; visit < (quick ? 1 : 3); visit++) {
       // Blocked workers: the service worker fetches the same files a second time to store them.
@@ -44,9 +45,16 @@ export async function run({ quick }: { quick: boolean }) {
         viewport: { width: 1280, height: 800 },
       })
       const page = await context.newPage()
-      const signIn = await page.request.get(companion.urlWithToken)
-      if (!signIn.ok()) throw new Error(`the companion answered ${signIn.status()}`)
-      visits.push(await measure(page, companion.url))
+      // The first visit of all shows the welcome page; every later one the workbench.
+      welcomes.push(await measure(page, companion.urlWithToken))
+      const settings = { data: { onboarded: true }, headers: { origin: companion.url } }
+      await page.request.patch(`${companion.url}/api/settings`, settings)
+      const workbench = await context.newPage()
+      visits.push(await measure(workbench, companion.url))
+      await page.request.patch(`${companion.url}/api/settings`, {
+        ...settings,
+        data: { onboarded: false },
+      })
       await context.close()
     }
   } finally {
@@ -57,8 +65,12 @@ export async function run({ quick }: { quick: boolean }) {
   const scripts = visits[0]!.scripts
   const bytes = scripts.reduce((sum, path) => sum + gzipSize(path), 0)
   const value = Math.round(bytes / 100) / 10
-  const cls = Math.max(...visits.map(({ shift }) => shift))
+  const welcomeBytes = welcomes[0]!.scripts.reduce((sum, path) => sum + gzipSize(path), 0)
+  const welcome = Math.round(welcomeBytes / 100) / 10
+  const cls = Math.max(...[...visits, ...welcomes].map(({ shift }) => shift))
   console.log(`${scripts.length} scripts, ${value} kB gzipped, layout shift ${cls}`)
+  for (const node of new Set([...visits, ...welcomes].flatMap(({ moved }) => moved)))
+    console.log(`  moved: ${node}`)
   for (const path of scripts) console.log(`  ${(gzipSize(path) / 1000).toFixed(1)} kB  ${path}`)
   const moved = [...new Set(visits.flatMap((visit) => visit.moved))]
   if (moved.length > 0) console.log(`moved: ${moved.join(', ')}`)
@@ -66,7 +78,8 @@ export async function run({ quick }: { quick: boolean }) {
     bench: 'web',
     value,
     goal: goalKb,
-    ok: scripts.length > 0 && value <= goalKb && cls === 0,
+    ok: scripts.length > 0 && value <= goalKb && welcome <= goalKb && cls === 0,
+    welcome,
     unit: 'kB gzipped JS for first paint',
     cls,
     firstPaintMs: Math.min(...visits.map(({ firstPaintMs }) => Math.round(firstPaintMs))),
