@@ -17,7 +17,10 @@ import type { VaultRecords } from './vault-records.ts'
 
 export interface IngestParts {
   readonly records: VaultRecords
-  readonly store: Pick<LanceStore, 'replaceDocuments' | 'removeDocuments' | 'optimize'>
+  readonly store: Pick<
+    LanceStore,
+    'replaceDocuments' | 'removeDocuments' | 'optimize' | 'countByDocument'
+  >
   readonly texts: TextFiles
   readonly extractor: Extractor
   readonly embedder: Embedder
@@ -77,13 +80,19 @@ export async function ingest(
   }
 
   const known = records.documentsByPath(collectionId)
+  // What the records call done must really be in the index, e.g. after its folder was lost.
+  const indexed = await store.countByDocument(collectionId, run.signal)
+  const isCurrent = (record: { id: string; chunks: number; model: string } | undefined): boolean =>
+    record !== undefined &&
+    record.model === embedder.modelId &&
+    indexed.get(record.id) === record.chunks
   const todo = [...files.values()].filter((file) => {
     const record = known.get(file.path)
     const same =
       record !== undefined &&
       record.size === file.size &&
       record.modifiedAt === file.modifiedAt &&
-      record.model === embedder.modelId
+      isCurrent(record)
     if (same) counts.unchanged += 1
     return !same
   })
@@ -110,7 +119,7 @@ export async function ingest(
       collectionId,
       file,
       known.get(file.path)?.sha256,
-      known.get(file.path)?.model === embedder.modelId,
+      isCurrent(known.get(file.path)),
       parts,
       run.signal,
     ).catch((error: unknown) => {
@@ -199,12 +208,12 @@ async function prepareFile(
   collectionId: string,
   file: FoundFile,
   knownSum: string | undefined,
-  sameModel: boolean,
+  current: boolean,
   parts: IngestParts,
   signal: AbortSignal,
 ): Promise<Prepared | 'same'> {
   const sha256 = await fileSum(file.path, signal)
-  if (sha256 === knownSum && sameModel) return 'same'
+  if (sha256 === knownSum && current) return 'same'
   const extracted = await parts.extractor.extract(file.path, signal)
   const documentId = documentIdOf(collectionId, file.path)
   return { file, documentId, sha256, extracted, chunks: chunkDocument(extracted) }

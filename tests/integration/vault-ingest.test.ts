@@ -125,3 +125,14 @@ it('removes a collection with its index and texts', async () => {
   expect(open.vault.collections()).toEqual([])
   await expect(open.vault.documentText(document!.id, { start: 0, length: 9 })).rejects.toMatchObject({ code: 'document_unknown' }) // prettier-ignore
 })
+
+it('reads again what the index lost behind the records’ back', async () => {
+  await ingest()
+  await open.close()
+  await rm(join(home, 'vault', 'index'), { recursive: true })
+  open = openVault(home, embedder)
+  expect(await find('notice period')).toEqual([])
+  expect((await ingest([])).counts).toMatchObject({ changed: 2, unchanged: 0 })
+  expect((await find('notice period'))[0]).toBe('lease.md')
+  await consistent()
+})
