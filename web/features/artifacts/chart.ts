@@ -14,6 +14,8 @@ export async function drawChart(
   const spec = JSON.parse(source) as VisualizationSpec
   // A specification could override the options below, the loader among them.
   delete spec.usermeta
+  // A single view without a size of its own takes the width of the pane.
+  if ('mark' in spec && !('width' in spec)) Object.assign(spec, { width: 'container', height: 320 })
   const options: EmbedOptions = {
     actions: false,
     ast: true,
@@ -46,6 +48,7 @@ function colours(dark: boolean) {
     axis,
     legend: { labelColor: text, titleColor: text },
     title: { color: dark ? '#ececea' : '#1a1a1a' },
+    mark: { color: '#ffbf00' },
     view: { stroke: line },
     range: { category: ['#ffbf00', '#7fb069', '#5b9bd5', '#ff7a1a', '#b07fb0', '#8b8b86'] },
   }

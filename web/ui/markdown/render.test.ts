@@ -120,3 +120,8 @@ describe('a growing text', () => {
     ])
   })
 })
+
+test('task lists keep their boxes and tables their alignment', () => {
+  expect(html('- [x] done\n- [ ] open\n')).toContain('type="checkbox"')
+  expect(html('| a | b |\n|---|---:|\n| 1 | 2 |\n')).toContain('align="right"')
+})

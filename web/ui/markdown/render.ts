@@ -174,6 +174,8 @@ function freshHtml(token: Token, all: ReturnType<typeof marked.lexer>): string {
     FORBID_TAGS: ['style', 'form', 'iframe', 'video', 'audio', 'picture', 'source'],
     FORBID_ATTR: ['style', 'id', 'name', 'srcset'],
     ADD_ATTR: ['target'],
+    // The pattern below is for addresses; DOMPurify would try it on these as well.
+    ADD_URI_SAFE_ATTR: ['type', 'align', 'start', 'checked', 'disabled', 'tabindex'],
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);|#)/i,
   })
   // KaTeX's own output is trusted (it escapes its input) and needs the styles that were just removed.
