@@ -50,7 +50,7 @@ test('the app opens without the companion and never stores its answers', async (
     await page.goto(companion.url + path)
     await expect(page.locator('body')).not.toBeEmpty()
     await expect(page).toHaveTitle(/Silo/)
-    expect(await page.evaluate(() => document.querySelectorAll('button, a').length)).toBeGreaterThan(0) // prettier-ignore
+    await expect(page.locator('button, a').first()).toBeVisible()
   }
   await context.close()
 })
