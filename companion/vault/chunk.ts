@@ -1,4 +1,5 @@
 import type { Extracted, Segment } from './extract/extracted.ts'
+import { guessTokens } from './tokens.ts'
 
 /** A passage. `text` is exactly `extracted.text.slice(start, end)`. */
 export interface Chunk {
@@ -32,7 +33,7 @@ export function chunkDocument(extracted: Extracted): Chunk[] {
   }
   for (const segment of extracted.segments) {
     for (const piece of split(extracted.text, segment)) {
-      const tokens = estimateTokens(extracted.text.slice(piece.start, piece.end))
+      const tokens = guessTokens(extracted.text.slice(piece.start, piece.end))
       if (open) {
         const starts = segment.kind === 'heading' && open.tokens > 40
         const parted = segment.page !== open.first.page && open.tokens > 12
@@ -56,24 +57,6 @@ export function chunkDocument(extracted: Extracted): Chunk[] {
   return chunks
 }
 
-/**
- * A guess at the tokens of multilingual e5 (SentencePiece, 250k words), on the high side: a text it takes
- * for too short is embedded by its beginning when the engine refuses it.
- */
-export function estimateTokens(text: string): number {
-  let tokens = 0
-  for (const [run] of text.matchAll(pieces)) {
-    const code = run.codePointAt(0) ?? 0
-    if (code >= 0x2e80) tokens += run.length * 0.85
-    else if (code >= 48 && code <= 57) tokens += Math.ceil(run.length / 2)
-    else if (/^\p{L}/u.test(run)) tokens += 0.6 + run.length / 4.2
-    else tokens += 1
-  }
-  return Math.ceil(tokens)
-}
-
-const pieces = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+|\d+|\p{L}+|[^\s\p{L}\d]/gu
-
 /** What is embedded and searched: the passage under its title and headings. */
 export function indexText(title: string, chunk: Chunk): string {
   const context = [title, ...chunk.headings.filter((heading) => heading !== title)].join(' › ')
@@ -82,7 +65,7 @@ export function indexText(title: string, chunk: Chunk): string {
 
 function* split(text: string, segment: Segment): Generator<{ start: number; end: number }> {
   const whole = text.slice(segment.start, segment.end)
-  if (estimateTokens(whole) <= maxTokens) {
+  if (guessTokens(whole) <= maxTokens) {
     yield segment
     return
   }
@@ -93,7 +76,7 @@ function* split(text: string, segment: Segment): Generator<{ start: number; end:
   )) {
     if (!match[0]) continue
     for (const part of hardSplit(match[0])) {
-      if (end > start && estimateTokens(text.slice(start, end) + part) > targetTokens) {
+      if (end > start && guessTokens(text.slice(start, end) + part) > targetTokens) {
         yield trimmed(text, start, end)
         start = end
       }
@@ -106,7 +89,7 @@ function* split(text: string, segment: Segment): Generator<{ start: number; end:
 /** A "sentence" without any end, e.g. minified code or base64. */
 function* hardSplit(text: string): Generator<string> {
   const size = 200
-  if (estimateTokens(text) <= targetTokens) yield text
+  if (guessTokens(text) <= targetTokens) yield text
   else for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size)
 }
 

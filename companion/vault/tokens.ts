@@ -1,6 +1,6 @@
 /**
  * A guess at the tokens of multilingual e5 (SentencePiece, 250k words), on the high side: the vault cuts by
- * it, and a text it takes for too short an answer is split once more when the engine refuses it.
+ * it, and a text that the engine still finds too long is embedded by its beginning.
  */
 export function guessTokens(text: string): number {
   let tokens = 0

@@ -303,12 +303,6 @@ export const errorRegistry = define({
     zh: 'Silo 没有读取“{path}”的权限。',
     recovery: 'choose-folder',
   },
-  index_outdated: {
-    httpStatus: 409,
-    retryable: false,
-    en: 'This collection was read with another embedding model. Read it again to search it.',
-    zh: '此资料集是用另一个嵌入模型读入的，请重新读入后再搜索。',
-  },
   file_too_large: {
     httpStatus: 413,
     retryable: false,
