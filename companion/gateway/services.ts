@@ -7,6 +7,7 @@ import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
+import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 import type { Collection, Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
@@ -16,10 +17,17 @@ import type { ModelLease } from './openai/access.ts'
 
 type Maybe<T> = T | Promise<T>
 
-/** Who sends a request. `owner` is the person at the companion's own address. */
+/** Who sends a request. `owner` is the person at the companion's own address; `device` a paired one. */
 export type Caller =
   | { readonly kind: 'owner' }
   | { readonly kind: 'api-key'; readonly keyId: string; readonly name: string }
+  | {
+      readonly kind: 'device'
+      readonly deviceId: string
+      readonly name: string
+      readonly role: Role
+      readonly road: TransportKind
+    }
 
 export interface ModelService {
   list(): ModelState[]

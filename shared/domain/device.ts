@@ -21,3 +21,48 @@ export const hardwareSchema = v.object({
   diskFree: v.number(),
 })
 export type Hardware = v.InferOutput<typeof hardwareSchema>
+
+/** A device is its Ed25519 key; this is the libp2p peer id of it, in base58 (`12D3KooW…`). */
+export const peerIdSchema = v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/))
+
+/** Where a device can be dialled: a multiaddr as text, `/p2p/…` optional. Only libp2p reads its parts. */
+export const addressSchema = v.pipe(v.string(), v.maxLength(512), v.regex(/^\/[a-z0-9-]+\/\S+$/))
+
+/**
+ * What a paired device may do. `owner`: everything. `member`: chat, read and fill the vault. `guest`: chat only.
+ * Owners share one set of conversations; a member's or guest's are its own.
+ */
+export const roleSchema = v.picklist(['owner', 'member', 'guest'])
+export type Role = v.InferOutput<typeof roleSchema>
+
+/** How a request reaches the companion. `loopback` is HTTP from the same origin. */
+export const transportKindSchema = v.picklist(['loopback', 'webrtc', 'websocket', 'tcp'])
+export type TransportKind = v.InferOutput<typeof transportKindSchema>
+
+export const deviceNameSchema = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(60))
+export const deviceKindSchema = v.picklist(['browser', 'companion'])
+
+/** An entry of the paired-device book. */
+export const pairedDeviceSchema = v.object({
+  id: peerIdSchema,
+  name: deviceNameSchema,
+  kind: deviceKindSchema,
+  role: roleSchema,
+  /** What the device says it is, e.g. `Android · Chrome`; shown, never relied on. */
+  platform: v.optional(v.string()),
+  pairedAt: v.number(),
+  lastSeenAt: v.optional(v.number()),
+  /** The road it last came by. */
+  lastRoad: v.optional(transportKindSchema),
+  connected: v.boolean(),
+})
+export type PairedDevice = v.InferOutput<typeof pairedDeviceSchema>
+
+/** A companion as a client knows it: enough to find it again without pairing anew. */
+export const companionAddressSchema = v.object({
+  id: peerIdSchema,
+  name: v.string(),
+  /** Best first. */
+  addresses: v.array(addressSchema),
+})
+export type CompanionAddress = v.InferOutput<typeof companionAddressSchema>

@@ -1,3 +1,8 @@
+import { define } from './error-entry.ts'
+import { linkErrors } from './link-errors.ts'
+
+export type { ErrorEntry, Recovery } from './error-entry.ts'
+
 /**
  * The one registry of error codes. A code is public: it crosses the wire, is stored in the run log
  * and is matched by clients, so a code is never reused for another meaning.
@@ -5,28 +10,9 @@
  * `en` and `zh` are what a person reads; `{name}` stands for `params.name`. `recovery` names what the
  * UI offers next. A test checks that every code thrown in the tree is here and every text fills its holes.
  */
-export interface ErrorEntry {
-  readonly httpStatus: number
-  /** The same request may succeed later without being changed. */
-  readonly retryable: boolean
-  readonly en: string
-  readonly zh: string
-  readonly recovery?: Recovery
-}
-
-export type Recovery =
-  | 'retry'
-  | 'sign-in'
-  | 'choose-model'
-  | 'download-model'
-  | 'free-disk'
-  | 'shorten'
-  | 'choose-folder'
-  | 'check-companion'
-
-const define = <T extends Record<string, ErrorEntry>>(entries: T): T => entries
-
 export const errorRegistry = define({
+  ...linkErrors,
+
   // Requests
   bad_request: {
     httpStatus: 400,

@@ -3,6 +3,7 @@ import { artifactSchema } from '#shared/domain/artifact.ts'
 import { citationSchema, outcomeSchema, usageSchema } from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
+import { placementReasons } from '#shared/router/placement.ts'
 
 export const runKindSchema = v.picklist(['chat', 'ingest', 'download'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
@@ -23,7 +24,7 @@ export const runEventBodySchema = v.variant('type', [
     engine: v.string(),
     modelId: v.string(),
     /** Why here, as a code the UI translates. */
-    reason: v.picklist(['only-companion', 'user-choice', 'default-model']),
+    reason: v.picklist(placementReasons),
   }),
   /** How the context was filled. Nothing is dropped without this being said. */
   v.object({

@@ -1,0 +1,120 @@
+import { define } from './error-entry.ts'
+
+/** Errors of paired devices, browser engines, speech and sharing: a part of the one registry. */
+export const linkErrors = define({
+  // Link
+  device_not_paired: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'This device is not paired with the companion, or was removed.',
+    zh: '此设备未与伴侣程序配对，或已被移除。',
+    recovery: 'pair',
+  },
+  pairing_link_invalid: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'This is not a pairing link, or it was cut short.',
+    zh: '这不是配对链接，或链接不完整。',
+    recovery: 'pair',
+  },
+  pairing_refused: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The pairing code is wrong or was already used. Show a new one on the companion.',
+    zh: '配对码不正确或已被使用。请在伴侣程序上重新显示一个。',
+    recovery: 'pair',
+  },
+  pairing_expired: {
+    httpStatus: 410,
+    retryable: false,
+    en: 'The pairing code has expired. Show a new one on the companion.',
+    zh: '配对码已过期。请在伴侣程序上重新显示一个。',
+    recovery: 'pair',
+  },
+  pairing_declined: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The pairing was declined on the companion.',
+    zh: '伴侣程序一侧拒绝了配对。',
+    recovery: 'pair',
+  },
+  pairing_unknown: {
+    httpStatus: 404,
+    retryable: false,
+    en: 'There is no such pairing.',
+    zh: '没有这个配对请求。',
+  },
+  device_unknown: {
+    httpStatus: 404,
+    retryable: false,
+    en: 'There is no such device.',
+    zh: '没有这台设备。',
+  },
+  last_owner: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'A device cannot change or remove itself this way.',
+    zh: '设备不能以这种方式更改或移除自身。',
+  },
+  link_unavailable: {
+    httpStatus: 503,
+    retryable: true,
+    en: 'Other devices cannot be reached: {detail}',
+    zh: '无法连接其他设备：{detail}',
+  },
+  peer_unreachable: {
+    httpStatus: 502,
+    retryable: true,
+    en: 'There is no companion at {address}.',
+    zh: '{address} 处没有伴侣程序。',
+  },
+  protocol_violation: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'The other device sent something that is not valid here.',
+    zh: '对方设备发送了无效的内容。',
+  },
+
+  // In the page
+  page_engine_unavailable: {
+    httpStatus: 503,
+    retryable: false,
+    en: 'No model can run in this browser: {detail}',
+    zh: '此浏览器无法运行模型：{detail}',
+  },
+  storage_quota: {
+    httpStatus: 507,
+    retryable: false,
+    en: 'This browser has room for {available} bytes, but {needed} are needed.',
+    zh: '此浏览器可用空间为 {available} 字节，需要 {needed} 字节。',
+    recovery: 'free-disk',
+  },
+
+  // Speech and sharing
+  speech_model_missing: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'The speech model is not installed yet.',
+    zh: '语音模型尚未安装。',
+    recovery: 'download-model',
+  },
+  speech_failed: {
+    httpStatus: 500,
+    retryable: true,
+    en: 'The recording could not be understood.',
+    zh: '无法识别录音。',
+    recovery: 'retry',
+  },
+  microphone_denied: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The browser does not allow the microphone here.',
+    zh: '浏览器不允许在此使用麦克风。',
+  },
+  upload_unknown: {
+    httpStatus: 404,
+    retryable: false,
+    en: 'There is no such upload.',
+    zh: '没有这个上传。',
+  },
+})
