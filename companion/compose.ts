@@ -168,8 +168,8 @@ async function build(
     log,
     changes,
     runs,
-    startRun(request) {
-      if (request.kind === 'chat') return chat.start(request)
+    startRun(request, space) {
+      if (request.kind === 'chat') return chat.start(request, space)
       const { id, kind } = request
       const subject = kind === 'ingest' ? request.collectionId : request.modelId
       let execute: RunExecutor | undefined
@@ -177,6 +177,7 @@ async function build(
         id,
         kind,
         subject,
+        space,
         request,
         // Refused before it is a run; a repeated start of the same run is not asked again.
         prepare() {
@@ -209,7 +210,7 @@ async function build(
       }
     },
     conversations,
-    searchConversations: (query) => searchConversations(database, query),
+    searchConversations: (query, space) => searchConversations(database, query, space),
     exportConversation: (conversation, messages, format, language) =>
       format === 'json'
         ? exportJson(conversation, messages)

@@ -23,7 +23,7 @@ export class ChatService {
   }
 
   /** @throws SiloError conversation_unknown, message_unknown, conflict, run_conflict, shutting_down */
-  start(request: StartChat): RunSummary {
+  start(request: StartChat, space = ''): RunSummary {
     const { conversations } = this.#deps
     const conversationId = request.conversationId
     const draft: AnswerDraft = { text: '', citations: [] }
@@ -32,8 +32,9 @@ export class ChatService {
       kind: 'chat',
       subject: conversationId,
       messageId: request.assistantMessageId,
+      space,
       request,
-      prepare: () => this.#prepare(request),
+      prepare: () => this.#prepare(request, space),
       execute: (run) =>
         answer(
           run,
@@ -89,10 +90,10 @@ export class ChatService {
   }
 
   /** Writes the user message, where one comes with the request, and the row of the answer to come. */
-  #prepare(request: StartChat): void {
+  #prepare(request: StartChat, space: string): void {
     const { conversations } = this.#deps
     const { conversationId, userMessage, assistantMessageId } = request
-    conversations.get(conversationId)
+    conversations.get(conversationId, space)
     const now = Date.now()
     if (userMessage) {
       if (userMessage.id !== request.parentId)

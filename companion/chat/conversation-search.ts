@@ -15,9 +15,13 @@ const snippetLength = 140
 
 /**
  * Conversations, newest first; with a query those whose title or messages hold every word of it. Words are
- * found as substrings, so that Chinese needs no segmentation.
+ * found as substrings, so that Chinese needs no segmentation. Those of one space only.
  */
-export function searchConversations(database: DatabaseSync, query = ''): ConversationHit[] {
+export function searchConversations(
+  database: DatabaseSync,
+  query = '',
+  space = '',
+): ConversationHit[] {
   const words = query.normalize('NFKC').split(/\s+/).filter(Boolean).slice(0, wordLimit)
   const found = words
     .map(
@@ -27,10 +31,10 @@ export function searchConversations(database: DatabaseSync, query = ''): Convers
     .join(' ')
   const rows = database
     .prepare(
-      `SELECT c.* FROM conversations c WHERE c.deleted_at IS NULL ${found}
+      `SELECT c.* FROM conversations c WHERE c.deleted_at IS NULL AND c.space = ? ${found}
        ORDER BY c.updated_at DESC, c.rowid DESC LIMIT ${listLimit}`,
     )
-    .all(...words.flatMap((word) => [like(word), like(word)]))
+    .all(space, ...words.flatMap((word) => [like(word), like(word)]))
   const first = words[0]
   if (first === undefined) return rows.map((row) => ({ conversation: conversationOf(row) }))
   const place = database.prepare(

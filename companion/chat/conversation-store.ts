@@ -44,15 +44,20 @@ export class ConversationStore {
       ) STRICT;
       CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at);
       CREATE INDEX messages_by_run ON messages (run_id)`,
+      `ALTER TABLE conversations ADD COLUMN space TEXT NOT NULL DEFAULT ''`,
     ])
   }
 
-  /** Creates a conversation, or returns the one of that id. @throws SiloError conversation_unknown if it is deleted */
-  create(wanted: NewConversation): Conversation {
+  /**
+   * Creates a conversation, or returns the one of that id. `space` is whose it is: '' for the owners, else a
+   * device id. @throws SiloError conversation_unknown if it is deleted or another's
+   */
+  create(wanted: NewConversation, space = ''): Conversation {
     const now = Date.now()
     this.#database
       .prepare(
-        'INSERT INTO conversations VALUES (?, ?, ?, ?, NULL, ?, ?, NULL) ON CONFLICT (id) DO NOTHING',
+        `INSERT INTO conversations (id, title, created_at, updated_at, model_id, collection_ids, space)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       )
       .run(
         wanted.id,
@@ -61,17 +66,25 @@ export class ConversationStore {
         now,
         wanted.modelId ?? null,
         JSON.stringify(wanted.collectionIds ?? []),
+        space,
       )
-    return this.get(wanted.id)
+    return this.get(wanted.id, space)
   }
 
-  /** @throws SiloError conversation_unknown */
-  get(id: string): Conversation {
+  /** With `space`, a conversation of another is unknown. @throws SiloError conversation_unknown */
+  get(id: string, space?: string): Conversation {
     const row = this.#database
       .prepare('SELECT * FROM conversations WHERE id = ? AND deleted_at IS NULL')
       .get(id)
-    if (!row) throw new SiloError('conversation_unknown')
+    if (!row || (space !== undefined && row.space !== space))
+      throw new SiloError('conversation_unknown')
     return conversationOf(row)
+  }
+
+  /** Whose a conversation is, deleted ones included; undefined if there is none of that id. */
+  spaceOf(id: string): string | undefined {
+    const row = this.#database.prepare('SELECT space FROM conversations WHERE id = ?').get(id)
+    return row && String(row.space)
   }
 
   /** All messages of all branches, oldest first, with their artifacts. */

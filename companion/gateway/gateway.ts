@@ -4,6 +4,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { authenticate, sameSite, signIn } from './access.ts'
 import { answerError, refusalOf } from './answers.ts'
 import type { GatewayEnv } from './environment.ts'
+import { authorize } from './permission.ts'
 import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
@@ -37,6 +38,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
     ['/v1', openAiBodyLimit],
   ] as const) {
     app.use(`${path}/*`, authenticate(services))
+    app.use(`${path}/*`, authorize)
     app.use(
       `${path}/*`,
       bodyLimit({

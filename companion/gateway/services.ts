@@ -73,10 +73,11 @@ export interface GatewayServices {
   readonly log: Log
   readonly changes: ChangeFeed
   readonly runs: RunRegistry
-  startRun(request: StartRun): RunSummary
+  /** `space` is whose run it is: '' for the owners, else a device id. */
+  startRun(request: StartRun, space: string): RunSummary
   status(): Promise<Status>
   readonly conversations: ConversationStore
-  searchConversations(query: string): ConversationHit[]
+  searchConversations(query: string, space: string): ConversationHit[]
   exportConversation(
     conversation: Conversation,
     messages: readonly Message[],

@@ -20,6 +20,8 @@ export interface RunSpec {
   readonly kind: RunKind
   readonly subject: string
   readonly messageId?: string
+  /** Whose it is: a device id; '' or absent for the owners. */
+  readonly space?: string
   /** The parsed request; a repeated start with the same one is the same run. */
   readonly request: unknown
   /** Writes the records that begin with the run; in the transaction that records its start. */
@@ -89,7 +91,8 @@ export class RunRegistry {
     const requestHash = createHash('sha256').update(JSON.stringify(spec.request)).digest('hex')
     const known = this.#runs.get(spec.id)
     if (known) {
-      if (known.requestHash !== requestHash) throw new SiloError('run_conflict', { field: 'id' })
+      if (known.requestHash !== requestHash || known.space !== (spec.space ?? ''))
+        throw new SiloError('run_conflict', { field: 'id' })
       return this.get(spec.id)
     }
     if (this.#closing) throw new SiloError('shutting_down')
@@ -101,6 +104,7 @@ export class RunRegistry {
         subject: spec.subject,
         ...(spec.messageId === undefined ? {} : { messageId: spec.messageId }),
         requestHash,
+        space: spec.space ?? '',
         startedAt: Date.now(),
         lastSeq: -1,
       },
@@ -128,11 +132,15 @@ export class RunRegistry {
 
   /** @throws SiloError run_unknown */
   get(runId: string): RunSummary {
+    return summaryOf(this.record(runId))
+  }
+
+  /** With what the caller of the API is not told. @throws SiloError run_unknown */
+  record(runId: string): RunRecord {
     const active = this.#active.get(runId)
-    if (active) return { ...summaryOf(active.record), lastSeq: active.seq }
-    const record = this.#runs.get(runId)
+    const record = active ? { ...active.record, lastSeq: active.seq } : this.#runs.get(runId)
     if (!record) throw new SiloError('run_unknown')
-    return summaryOf(record)
+    return record
   }
 
   /** Newest first. */
@@ -285,6 +293,6 @@ export class RunRegistry {
   }
 }
 
-function summaryOf({ requestHash: _hash, ...summary }: RunRecord): RunSummary {
+function summaryOf({ requestHash: _hash, space: _space, ...summary }: RunRecord): RunSummary {
   return summary
 }

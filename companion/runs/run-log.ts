@@ -12,6 +12,8 @@ import {
 export interface RunRecord extends RunSummary {
   /** SHA-256 of the request that started it. */
   readonly requestHash: string
+  /** Whose it is: '' for the owners, else a device id. */
+  readonly space: string
 }
 
 /** The tables of runs and their append-only logs. */
@@ -34,6 +36,7 @@ export class RunLog {
         run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, seq INTEGER NOT NULL,
         at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run_id, seq)
       ) STRICT, WITHOUT ROWID`,
+      `ALTER TABLE runs ADD COLUMN space TEXT NOT NULL DEFAULT ''`,
     ])
     this.#append = database.prepare(
       'INSERT INTO run_events (run_id, seq, at, body) VALUES (?, ?, ?, ?)',
@@ -49,9 +52,17 @@ export class RunLog {
   insert(run: Omit<RunRecord, 'lastSeq'>): void {
     this.#database
       .prepare(
-        'INSERT INTO runs (id, kind, subject, message_id, request_hash, started_at) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO runs (id, kind, subject, message_id, request_hash, started_at, space) VALUES (?, ?, ?, ?, ?, ?, ?)',
       )
-      .run(run.id, run.kind, run.subject, run.messageId ?? null, run.requestHash, run.startedAt)
+      .run(
+        run.id,
+        run.kind,
+        run.subject,
+        run.messageId ?? null,
+        run.requestHash,
+        run.startedAt,
+        run.space,
+      )
   }
 
   append(runId: string, seq: number, at: number, body: string): void {
@@ -115,6 +126,7 @@ function recordOf(row: Record<string, unknown>): RunRecord {
     subject: String(row.subject),
     ...(row.message_id === null ? {} : { messageId: String(row.message_id) }),
     requestHash: String(row.request_hash),
+    space: String(row.space),
     startedAt: Number(row.started_at),
     ...(row.ended_at === null ? {} : { endedAt: Number(row.ended_at) }),
     ...(row.outcome === null ? {} : { outcome: row.outcome as NonNullable<RunRecord['outcome']> }),

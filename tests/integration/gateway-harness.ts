@@ -83,14 +83,14 @@ export function createHarness(options: HarnessOptions = {}) {
     log: silentLog,
     changes,
     runs,
-    startRun(request) {
-      if (request.kind === 'chat') return chat.start(request)
+    startRun(request, space) {
+      if (request.kind === 'chat') return chat.start(request, space)
       if (request.kind === 'download') throw new SiloError('model_unknown', { params: { model: request.modelId } }) // prettier-ignore
       throw new SiloError('collection_unknown')
     },
     status: () => Promise.reject(new Error('no status here')),
     conversations,
-    searchConversations: (query) => searchConversations(database, query),
+    searchConversations: (query, space) => searchConversations(database, query, space),
     exportConversation: (conversation, messages, format, language) =>
       format === 'json'
         ? exportJson(conversation, messages)

@@ -1,10 +1,13 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
-import type { GatewayEnv } from '../environment.ts'
+import type { GatewayContext, GatewayEnv } from '../environment.ts'
 import { readJson } from '../openai/body.ts'
+import { requireCollections, spaceOf } from '../permission.ts'
 import type { GatewayServices } from '../services.ts'
 import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
+import type { Conversation } from '#shared/domain/conversation.ts'
 import { parseInput } from '#shared/errors/parse.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
 import { createConversationSchema, patchConversationSchema } from '#shared/protocol/api.ts'
 
 const listQuery = v.object({ query: v.optional(v.pipe(v.string(), v.maxLength(500)), '') })
@@ -17,33 +20,41 @@ const exportQuery = v.object({
 export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> {
   const { conversations, artifacts, changes } = services
   const app = new Hono<GatewayEnv>()
+  /** A conversation of the caller's; those of others do not exist for it. */
+  const own = (context: GatewayContext): Conversation =>
+    conversations.get(context.req.param('id') ?? '', spaceOf(context.get('caller')))
 
   app.get('/conversations', (context) => {
     const { query } = parseInput(listQuery, context.req.query())
-    return context.json({ conversations: services.searchConversations(query) })
+    return context.json({
+      conversations: services.searchConversations(query, spaceOf(context.get('caller'))),
+    })
   })
 
   app.post('/conversations', async (context) => {
     const request = parseInput(createConversationSchema, await readJson(context))
-    const conversation = conversations.create(request)
+    const caller = context.get('caller')
+    requireCollections(caller, request.collectionIds)
+    const conversation = conversations.create(request, spaceOf(caller))
     changes.publish('conversations', conversation.id)
     return context.json({ conversation, messages: conversations.messages(conversation.id) })
   })
 
   app.get('/conversations/:id', (context) => {
-    const conversation = conversations.get(context.req.param('id'))
+    const conversation = own(context)
     return context.json({ conversation, messages: conversations.messages(conversation.id) })
   })
 
   app.patch('/conversations/:id', async (context) => {
     const request = parseInput(patchConversationSchema, await readJson(context))
-    const conversation = conversations.patch(context.req.param('id'), request)
+    requireCollections(context.get('caller'), request.collectionIds)
+    const conversation = conversations.patch(own(context).id, request)
     changes.publish('conversations', conversation.id)
     return context.json({ conversation })
   })
 
   app.delete('/conversations/:id', (context) => {
-    const id = context.req.param('id')
+    const { id } = own(context)
     conversations.remove(id)
     // An answer that is still being written would be written for nobody.
     for (const run of services.runs.list({ activeOnly: true }))
@@ -53,14 +64,17 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
   })
 
   app.post('/conversations/:id/restore', (context) => {
-    const conversation = conversations.restore(context.req.param('id'))
+    const id = context.req.param('id')
+    if (conversations.spaceOf(id) !== spaceOf(context.get('caller')))
+      throw new SiloError('conversation_unknown')
+    const conversation = conversations.restore(id)
     changes.publish('conversations', conversation.id)
     return context.json({ conversation })
   })
 
   app.get('/conversations/:id/export', (context) => {
     const { format, language } = parseInput(exportQuery, context.req.query())
-    const conversation = conversations.get(context.req.param('id'))
+    const conversation = own(context)
     const messages = conversations.messages(conversation.id)
     const text = services.exportConversation(conversation, messages, format, language)
     const type = format === 'json' ? 'application/json' : 'text/markdown'
@@ -72,13 +86,15 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
   })
 
   app.get('/conversations/:id/artifacts', (context) => {
-    const conversation = conversations.get(context.req.param('id'))
+    const conversation = own(context)
     return context.json({ artifacts: artifacts.ofConversation(conversation.id) })
   })
 
   // What a model wrote is never a page of this origin: plain text, an attachment, sandboxed.
   app.get('/artifacts/:id/content', (context) => {
     const artifact = artifacts.get(context.req.param('id'))
+    if (conversations.spaceOf(artifact.conversationId) !== spaceOf(context.get('caller')))
+      throw new SiloError('artifact_unknown')
     return context.body(new Uint8Array(artifacts.content(artifact.id)), 200, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Disposition': attachment(`${artifact.title || 'artifact'}${extensionOf(artifact)}`),

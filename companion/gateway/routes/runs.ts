@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { GatewayContext, GatewayEnv } from '../environment.ts'
 import { eventStream } from '../event-stream.ts'
 import { readJson } from '../openai/body.ts'
+import { requireCollections, requireStart, roleOf, Sight, spaceOf } from '../permission.ts'
 import type { GatewayServices } from '../services.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { startRunSchema } from '#shared/protocol/api.ts'
@@ -18,45 +19,73 @@ const afterSchema = v.optional(
 /** Starting, following and cancelling runs, and the one event stream of the UI. */
 export function runRoutes(services: GatewayServices): Hono<GatewayEnv> {
   const { runs } = services
+  const sightOf = (context: GatewayContext) =>
+    new Sight(context.get('caller'), runs, services.conversations)
   const app = new Hono<GatewayEnv>()
 
   app.post('/runs', async (context) => {
     const request = parseInput(startRunSchema, await readJson(context))
-    return context.json({ run: services.startRun(request) }, 202)
+    const caller = context.get('caller')
+    requireStart(caller, request)
+    // A device that was a member before may have left collections in its conversations.
+    if (request.kind === 'chat' && roleOf(caller) === 'guest') {
+      const { collectionIds } = services.conversations.get(request.conversationId, spaceOf(caller))
+      requireCollections(caller, collectionIds)
+    }
+    return context.json({ run: services.startRun(request, spaceOf(caller)) }, 202)
   })
 
-  app.get('/runs', (context) =>
-    context.json({ runs: runs.list({ activeOnly: context.req.query('active') === '1' }) }),
-  )
+  app.get('/runs', (context) => {
+    const sight = sightOf(context)
+    const listed = runs.list({ activeOnly: context.req.query('active') === '1' })
+    return context.json({ runs: listed.filter(({ id }) => sight.seesRun(id)) })
+  })
 
   app.get('/runs/:id/events', (context) => {
     const { after } = parseInput(v.object({ after: afterSchema }), {
       after: context.req.header('last-event-id') ?? context.req.query('after'),
     })
     const id = context.req.param('id')
+    sightOf(context).requireRun(id)
     const run = runs.get(id)
     if ((context.req.header('accept') ?? '').includes('text/event-stream'))
       return follow(services, id, after)
     return context.json({ run, events: runs.events(id, after) })
   })
 
-  app.post('/runs/:id/cancel', (context) =>
-    context.json({ run: runs.cancel(context.req.param('id')) }, 202),
-  )
+  app.post('/runs/:id/cancel', (context) => {
+    const id = context.req.param('id')
+    sightOf(context).requireCancel(id)
+    return context.json({ run: runs.cancel(id) }, 202)
+  })
 
-  app.get('/events', () =>
-    eventStream(({ send }) => {
+  app.get('/events', (context) => {
+    const sight = sightOf(context)
+    return eventStream(({ send }) => {
       const message = (value: StreamMessage): void => send(value)
       message({ type: 'hello', companionId: services.companionId, protocolVersion })
       const ends = [
-        runs.subscribe((event) => message({ type: 'run-event', event })),
-        services.changes.subscribe((change) => message({ type: 'change', change })),
+        runs.subscribe((event) => {
+          if (sight.seesRun(event.runId)) message({ type: 'run-event', event })
+        }),
+        services.changes.subscribe((change) => {
+          if (sight.seesChange(change)) message({ type: 'change', change })
+        }),
       ]
       return () => ends.forEach((end) => end())
-    }),
-  )
+    })
+  })
 
-  app.get('/status', async (context: GatewayContext) => context.json(await services.status()))
+  app.get('/status', async (context: GatewayContext) => {
+    const status = await services.status()
+    const sight = sightOf(context)
+    return context.json({
+      ...status,
+      activeRuns: status.activeRuns.filter(({ id }) => sight.seesRun(id)),
+      // Where the data lies is the owners' business.
+      home: roleOf(context.get('caller')) === 'owner' ? status.home : '',
+    })
+  })
   return app
 }
 

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { GatewayEnv } from '../environment.ts'
 import { listFolder } from '../folders.ts'
 import { readJson } from '../openai/body.ts'
+import { roleOf } from '../permission.ts'
 import type { GatewayServices } from '../services.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import {
@@ -30,7 +31,9 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>()
 
   app.get('/collections', async (context) =>
-    context.json({ collections: await vault.collections() }),
+    context.json({
+      collections: roleOf(context.get('caller')) === 'guest' ? [] : await vault.collections(),
+    }),
   )
 
   app.post('/collections', async (context) => {
