@@ -1,8 +1,9 @@
 import type { GenerateEvent, GenerateRequest } from '#shared/contracts/engine.ts'
 import type { AddonModel, AddonSampler } from './addon.ts'
 import type { Job } from './scheduler.ts'
-import { Detokenizer, StopFilter } from './text-stream.ts'
-import { parseToolCall, ToolCallReader, type Piece } from './tool-calls.ts'
+import { StopFilter } from '#shared/generation/stop-filter.ts'
+import { parseToolCall, ToolCallReader, type Piece } from '#shared/generation/tool-calls.ts'
+import { Detokenizer } from './text-stream.ts'
 
 export interface AnswerOptions {
   readonly request: GenerateRequest

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Detokenizer, partialMatch, StopFilter } from './text-stream.ts'
-import { ToolCallReader } from './tool-calls.ts'
+import { Detokenizer } from './text-stream.ts'
 
 /** One token per byte. */
 const bytes = {
@@ -20,60 +19,3 @@ describe('detokenizer', () => {
     expect(detokenizer.flush()).toBe('')
   })
 })
-
-describe('stop filter', () => {
-  it('cuts at the first stop string, wherever the pieces break', () => {
-    const filter = new StopFilter(['STOP', '\n\n'])
-    expect(['one S', 'T', 'O', 'P two'].map((text) => filter.push(text))).toEqual([
-      'one ',
-      '',
-      '',
-      '',
-    ])
-    expect(filter.stopped).toBe(true)
-    expect(filter.flush()).toBe('')
-  })
-
-  it('gives back what only looked like a stop string', () => {
-    const filter = new StopFilter(['STOP'])
-    expect(filter.push('ST')).toBe('')
-    expect(filter.push('ART')).toBe('START')
-    expect(filter.push(' S')).toBe(' ')
-    expect(filter.flush()).toBe('S')
-  })
-
-  it('finds the longest partial match', () => {
-    expect(partialMatch('xaba', 'abab')).toBe(3)
-    expect(partialMatch('x', 'abc')).toBe(0)
-  })
-})
-
-describe('tool call reader', () => {
-  it('finds tagged calls among text', () => {
-    const pieces = feed('Hm. <tool_call>\n{"name":"f","arguments":{"x":1}}\n</tool_call>')
-    expect(pieces.at(-1)).toEqual({ call: { id: 'call_1', name: 'f', arguments: '{"x":1}' } })
-    expect(
-      pieces
-        .slice(0, -1)
-        .map((piece) => (piece as { text: string }).text)
-        .join(''),
-    ).toBe('Hm. ')
-  })
-
-  it('takes a bare object and a call without its closing tag', () => {
-    expect(feed('{"name":"f"}')).toEqual([{ call: { id: 'call_1', name: 'f', arguments: '{}' } }])
-    expect(feed('<tool_call>{"name":"f"}')).toHaveLength(1)
-  })
-
-  it('gives back what is no call', () => {
-    expect(feed('{"a":1}')).toEqual([{ text: '{"a":1}' }])
-    const unknown = '<tool_call>{"name":"g"}</tool_call>'
-    expect(feed(unknown)).toEqual([{ text: unknown }])
-  })
-})
-
-/** All pieces of a text that arrives one character at a time. */
-function feed(text: string): unknown[] {
-  const reader = new ToolCallReader(new Set(['f']), () => 'call_1')
-  return [...[...text].flatMap((char) => reader.push(char)), ...reader.flush()]
-}

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { ToolCall } from '#shared/contracts/engine.ts'
-import { partialMatch } from './text-stream.ts'
+import { partialMatch } from './stop-filter.ts'
 
 const open = '<tool_call>'
 const close = '</tool_call>'
