@@ -68,6 +68,18 @@ export const linkErrors = define({
     en: 'There is no companion at {address}.',
     zh: '{address} 处没有伴侣程序。',
   },
+  insecure_context: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'Browsers allow this only on a secure page: open Silo at an address that begins with https, or at localhost.',
+    zh: '浏览器仅允许在安全页面上执行此操作：请通过以 https 开头的地址或 localhost 打开 Silo。',
+  },
+  device_key_unsupported: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'This browser cannot hold a device key. Use a newer one: Chrome or Edge 137, Safari 17, Firefox 129.',
+    zh: '此浏览器无法保存设备密钥。请使用更新的版本：Chrome 或 Edge 137、Safari 17、Firefox 129。',
+  },
   protocol_violation: {
     httpStatus: 400,
     retryable: false,

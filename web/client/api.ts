@@ -2,19 +2,27 @@ import * as v from 'valibot'
 import { SiloError, fromWire, wireErrorSchema } from '#shared/errors/silo-error.ts'
 
 export interface RequestOptions {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Sent as JSON. */
   body?: unknown
+  /** Sent as it is, instead of `body`; name its type in `headers`. */
+  content?: Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  headers?: Readonly<Record<string, string>>
   signal?: AbortSignal
   /** Milliseconds until `timeout`; 30 000 unless told. */
   timeoutMs?: number
+  /** The limit is for the head of the answer only: its body, e.g. a large file, may take as long as it takes. */
+  streams?: boolean
 }
+
+/** What carries a request to the companion: as `fetch`, with paths of the companion only. */
+export type Road = (path: string, init?: RequestInit) => Promise<Response>
 
 const failureSchema = v.object({ error: wireErrorSchema })
 
-/** The road to the companion. Replaced by the paired-device transports; same shape as `fetch`. */
-let road: typeof fetch = (input, init) => fetch(input, init)
-export function setRoad(next: typeof fetch): void {
+let road: Road = (path, init) => fetch(path, init)
+/** Replaces the road of every request from now on. */
+export function setRoad(next: Road): void {
   road = next
 }
 
@@ -26,7 +34,8 @@ export function onSignedOut(listener: () => void): void {
 
 /**
  * One request to the companion. Returns the parsed answer, or `undefined` for 204.
- * @throws SiloError: what the companion said, or companion_unreachable, bad_response, timeout, cancelled
+ * @throws SiloError: what the companion said, or companion_unreachable, device_not_paired, bad_response, timeout,
+ * cancelled
  */
 export async function request<S extends v.GenericSchema>(
   path: string,
@@ -43,26 +52,51 @@ export async function request<S extends v.GenericSchema>(
 /** A request whose answer has no body, or whose body the caller reads. Errors are thrown as in `request`. */
 export async function send(path: string, options: RequestOptions = {}): Promise<Response> {
   const timeoutMs = options.timeoutMs ?? 30_000
-  const timeout = AbortSignal.timeout(timeoutMs)
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  // Unless it streams, the body has to come within the limit too: the timer runs on.
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout.signal]) : timeout.signal
   let response: Response
   try {
     response = await road(path, {
       method: options.method ?? 'GET',
       credentials: 'same-origin',
-      signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
-      ...(options.body === undefined
-        ? {}
-        : { body: JSON.stringify(options.body), headers: { 'content-type': 'application/json' } }),
+      signal,
+      ...contentOf(options),
     })
   } catch (cause) {
+    clearTimeout(timer)
     if (options.signal?.aborted) throw new SiloError('cancelled', { cause })
-    if (timeout.aborted)
+    if (timeout.signal.aborted)
       throw new SiloError('timeout', { params: { seconds: timeoutMs / 1000 }, cause })
+    if (cause instanceof SiloError) throw cause
     throw new SiloError('companion_unreachable', { cause })
   }
+  if (options.streams) clearTimeout(timer)
   if (response.ok) return response
-  const failure = v.safeParse(failureSchema, await response.json().catch(() => undefined))
-  const error = failure.success ? fromWire(failure.output.error) : new SiloError('bad_response')
+  const error = await errorOf(response)
+  clearTimeout(timer)
   if (error.code === 'unauthorized') signOut()
   throw error
+}
+
+/** What an answer that is not a success says; bad_response where it does not come from a companion. */
+export async function errorOf(response: Response): Promise<SiloError> {
+  const failure = v.safeParse(failureSchema, await response.json().catch(() => undefined))
+  return failure.success ? fromWire(failure.output.error) : new SiloError('bad_response')
+}
+
+function contentOf({ body, content, headers }: RequestOptions): RequestInit {
+  if (content !== undefined)
+    return {
+      body: content,
+      headers: { ...headers },
+      // Browsers ask for this word before they send a stream.
+      ...(content instanceof ReadableStream ? ({ duplex: 'half' } as object) : {}),
+    }
+  if (body === undefined) return headers ? { headers: { ...headers } } : {}
+  return {
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  }
 }
