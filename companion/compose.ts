@@ -9,6 +9,8 @@ import { exportJson, exportMarkdown } from './chat/conversation-export.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
+import { composePush } from './compose/push.ts'
+import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
 import { deviceId } from './config/device-key.ts'
 import { lockHome } from './config/home-lock.ts'
@@ -27,7 +29,9 @@ import { createFileSource } from './models/file-source.ts'
 import { createHubSource } from './models/hub-source.ts'
 import { ModelLibrary } from './models/library.ts'
 import { createPypiSource } from './models/pypi-source.ts'
+import { recordedSource } from './models/recorded-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
+import { EgressLedger } from './observe/egress.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
@@ -107,6 +111,7 @@ async function build(
   const artifacts = new ArtifactStore(database, join(home, 'artifacts'))
   const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
   const runs = new RunRegistry(database, log)
+  const egress = new EgressLedger(database, () => changes.publish('settings', 'egress'))
 
   const engine =
     overrides.engine ??
@@ -128,7 +133,7 @@ async function build(
   const library = new ModelLibrary({
     directory: modelFolder,
     catalogue: overrides.catalogue ?? catalogue,
-    sources: modelSources(config),
+    sources: modelSources(config).map((source) => recordedSource(source, egress)),
     records: new FileRecords(database),
     hardware: () => hardware,
     contextTokens: () => settings.get().contextTokens,
@@ -156,6 +161,17 @@ async function build(
   closers.push(() => runs.close())
   conversations.purge()
   artifacts.sweep()
+
+  const push = composePush({
+    home,
+    database,
+    egress,
+    runs,
+    enabled: () => settings.get().webPush,
+    spaceOfDevice: (id) => (id === '' ? '' : undefined),
+    log,
+  })
+  closers.push(() => push.close())
 
   let port = config.port
   const services: GatewayServices = {
@@ -220,8 +236,24 @@ async function build(
     vault,
     settings,
     keys,
+    egress,
+    push,
+    get uploads() {
+      return uploads
+    },
     sameSecret,
   }
+  const uploads = composeUploads({
+    home,
+    maxFileBytes: config.maxUploadBytes,
+    database,
+    vault,
+    runs,
+    changes,
+    log,
+    startRun: services.startRun,
+  })
+  closers.push(() => uploads.close())
   const server = await listen(createGateway(services), config)
   port = server.port
   closers.push(() => server.close())

@@ -22,6 +22,7 @@ const settingsSchema = v.strictObject({
   offline: v.optional(v.boolean()),
   threads: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
   allowedHosts: v.optional(v.pipe(v.array(hostName), v.maxLength(100))),
+  maxUploadBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
 })
 type FileSettings = v.InferOutput<typeof settingsSchema>
 
@@ -40,6 +41,8 @@ export interface Config {
   readonly threads?: number
   /** Host names, beside the loopback ones, under which the companion may be addressed. */
   readonly allowedHosts: readonly string[]
+  /** Bytes a file from another device may have; 2 GiB unless told. */
+  readonly maxUploadBytes?: number
 }
 
 /**
@@ -60,6 +63,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     offline: merged.offline ?? false,
     ...(merged.threads === undefined ? {} : { threads: merged.threads }),
     allowedHosts: merged.allowedHosts ?? [],
+    ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
   }
 }
 
@@ -88,6 +92,7 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_OFFLINE: 'offline',
   SILO_THREADS: 'threads',
   SILO_ALLOWED_HOSTS: 'allowedHosts',
+  SILO_MAX_UPLOAD_BYTES: 'maxUploadBytes',
 }
 
 function readEnvSettings(env: NodeJS.ProcessEnv): FileSettings {
@@ -104,7 +109,8 @@ function readEnvSettings(env: NodeJS.ProcessEnv): FileSettings {
 }
 
 function fromText(key: keyof FileSettings, text: string): unknown {
-  if (key === 'port' || key === 'threads') return /^\d+$/.test(text) ? Number(text) : text
+  if (key === 'port' || key === 'threads' || key === 'maxUploadBytes')
+    return /^\d+$/.test(text) ? Number(text) : text
   if (key === 'offline') return text === '1' || text === 'true' ? true : text === '0' || text === 'false' ? false : text // prettier-ignore
   if (key === 'allowedHosts')
     return text

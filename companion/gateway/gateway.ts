@@ -8,9 +8,12 @@ import { authorize } from './permission.ts'
 import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { egressRoutes } from './routes/egress.ts'
 import { modelRoutes } from './routes/models.ts'
+import { pushRoutes } from './routes/push.ts'
 import { runRoutes } from './routes/runs.ts'
 import { settingsRoutes } from './routes/settings.ts'
+import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { GatewayServices } from './services.ts'
@@ -39,14 +42,14 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   ] as const) {
     app.use(`${path}/*`, authenticate(services))
     app.use(`${path}/*`, authorize)
-    app.use(
-      `${path}/*`,
-      bodyLimit({
-        maxSize: limit,
-        onError() {
-          throw new SiloError('body_too_large', { params: { limit } })
-        },
-      }),
+    const limited = bodyLimit({
+      maxSize: limit,
+      onError() {
+        throw new SiloError('body_too_large', { params: { limit } })
+      },
+    })
+    app.use(`${path}/*`, (context, next) =>
+      isUploadPart(context.req.method, context.req.path) ? next() : limited(context, next),
     )
     app.use(`${path}/*`, async (context, next) => {
       await next()
@@ -59,6 +62,9 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', modelRoutes(services))
   app.route('/api', vaultRoutes(services))
   app.route('/api', settingsRoutes(services))
+  if (services.uploads) app.route('/api', uploadRoutes(services.uploads))
+  if (services.push) app.route('/api', pushRoutes(services.push))
+  if (services.egress) app.route('/api', egressRoutes(services.egress))
   const openAi = { models: services.models, log: services.log, version: services.version }
   app.route('/v1', createOpenAiApi(openAi))
   app.route('/api', createOllamaDetection(openAi))

@@ -5,7 +5,10 @@ import type { KeyStore } from '#companion/config/key-store.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
+import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { Push } from '#companion/push/push.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
+import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
@@ -89,6 +92,9 @@ export interface GatewayServices {
   readonly vault: VaultService
   readonly settings: SettingsStore
   readonly keys: KeyStore
+  readonly uploads?: Uploads
+  readonly push?: Push
+  readonly egress?: EgressLedger
   /** Compares in constant time. */
   sameSecret(given: string, expected: string): boolean
 }

@@ -6,7 +6,9 @@ import { lockHome } from '#companion/config/home-lock.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { FileRecords } from '#companion/models/file-records.ts'
 import { ModelLibrary } from '#companion/models/library.ts'
+import { recordedSource } from '#companion/models/recorded-source.ts'
 import { createModelSources } from '#companion/models/sources.ts'
+import { EgressLedger } from '#companion/observe/egress.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import type { RunContext } from '#companion/runs/run.ts'
@@ -47,10 +49,11 @@ async function fetchAll(): Promise<boolean> {
   const lock = lockHome(config.home)
   const database = openDatabase(join(config.home, 'silo.db'))
   try {
+    const egress = new EgressLedger(database)
     const library = new ModelLibrary({
       directory,
       catalogue,
-      sources: createModelSources(config),
+      sources: createModelSources(config).map((source) => recordedSource(source, egress)),
       records: new FileRecords(database),
       hardware: () => undefined,
       contextTokens: () => 0,

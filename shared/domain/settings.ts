@@ -8,6 +8,8 @@ export const settingsSchema = v.object({
   temperature: v.pipe(v.number(), v.minValue(0), v.maxValue(2)),
   systemPrompt: v.pipe(v.string(), v.maxLength(20_000)),
   onboarded: v.boolean(),
+  /** Tell browsers by their makers' push services that a task is over. Leaves the house, hence off. */
+  webPush: v.boolean(),
 })
 export type Settings = v.InferOutput<typeof settingsSchema>
 
@@ -16,6 +18,7 @@ export const defaultSettings: Settings = {
   temperature: 0.4,
   systemPrompt: '',
   onboarded: false,
+  webPush: false,
 }
 
 export const apiKeySchema = v.object({

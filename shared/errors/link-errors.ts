@@ -129,4 +129,17 @@ export const linkErrors = define({
     en: 'There is no such upload.',
     zh: '没有这个上传。',
   },
+  upload_damaged: {
+    httpStatus: 422,
+    retryable: true,
+    en: 'What arrived of “{name}” is not the file that was sent; it was thrown away.',
+    zh: '收到的“{name}”与发送的文件不一致，已丢弃。',
+    recovery: 'retry',
+  },
+  push_off: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'Notifications through a push service are switched off on the companion.',
+    zh: '伴侣程序已关闭经由推送服务的通知。',
+  },
 })

@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { Log } from '#companion/observe/log.ts'
+import { pushKeys, type PushKeys } from '#companion/push/push-keys.ts'
+import { PushRecords } from '#companion/push/push-records.ts'
+import { Push } from '#companion/push/push.ts'
+import type { RunRegistry } from '#companion/runs/registry.ts'
+
+interface Parts {
+  readonly home: string
+  readonly database: DatabaseSync
+  readonly egress: EgressLedger
+  readonly runs: RunRegistry
+  readonly enabled: () => boolean
+  readonly spaceOfDevice: (deviceId: string) => string | undefined
+  readonly log: Log
+}
+
+/** Web Push that listens for runs that end. */
+export function composePush({ home, database, runs, ...rest }: Parts): Push {
+  let keys: PushKeys | undefined
+  const push = new Push({
+    ...rest,
+    records: new PushRecords(database),
+    keys: () => (keys ??= pushKeys(join(home, 'push-key'))),
+  })
+  runs.subscribe(({ runId, body }) => {
+    // The record is complete a moment after its last event.
+    if (body.type === 'run-ended') setImmediate(() => void push.runEnded(runs.record(runId)))
+  })
+  return push
+}

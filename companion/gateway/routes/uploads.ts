@@ -1,0 +1,56 @@
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import type { Uploads } from '#companion/uploads/uploads.ts'
+import type { GatewayEnv } from '../environment.ts'
+import { readJson } from '../openai/body.ts'
+import { spaceOf } from '../permission.ts'
+import { parseInput } from '#shared/errors/parse.ts'
+import { createUploadSchema } from '#shared/protocol/upload.ts'
+
+const partQuery = v.object({
+  offset: v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)),
+})
+
+/** Requests whose body is a part of a file: they are measured while they are written, not held in memory. */
+export function isUploadPart(method: string, path: string): boolean {
+  return method === 'PATCH' && /^\/api\/uploads\/[^/]+$/.test(path)
+}
+
+/** Files that a device sends into a collection. */
+export function uploadRoutes(uploads: Uploads): Hono<GatewayEnv> {
+  const app = new Hono<GatewayEnv>()
+
+  app.get('/uploads', (context) =>
+    context.json({ uploads: uploads.list(spaceOf(context.get('caller'))) }),
+  )
+
+  app.post('/uploads', async (context) => {
+    const request = parseInput(createUploadSchema, await readJson(context))
+    return context.json({ upload: await uploads.create(request, spaceOf(context.get('caller'))) }, 201) // prettier-ignore
+  })
+
+  app.get('/uploads/:id', (context) =>
+    context.json({ upload: uploads.get(context.req.param('id'), spaceOf(context.get('caller'))) }),
+  )
+
+  app.patch('/uploads/:id', async (context) => {
+    const { offset } = parseInput(partQuery, context.req.query())
+    const { body, signal } = context.req.raw
+    const space = spaceOf(context.get('caller'))
+    const upload = await uploads.write(context.req.param('id'), space, offset, body, signal)
+    return context.json({ upload })
+  })
+
+  app.post('/uploads/:id/complete', async (context) => {
+    const space = spaceOf(context.get('caller'))
+    // Checking a large file goes on when the caller goes away: it asks again.
+    const signal = AbortSignal.timeout(15 * 60_000)
+    return context.json({ upload: await uploads.complete(context.req.param('id'), space, signal) })
+  })
+
+  app.delete('/uploads/:id', async (context) => {
+    await uploads.cancel(context.req.param('id'), spaceOf(context.get('caller')))
+    return context.body(null, 204)
+  })
+  return app
+}
