@@ -1,5 +1,5 @@
 import type { Extracted, Segment } from './extract/extracted.ts'
-import { guessTokens } from './tokens.ts'
+import { guessTokens } from '#shared/generation/token-guess.ts'
 
 /** A passage. `text` is exactly `extracted.text.slice(start, end)`. */
 export interface Chunk {

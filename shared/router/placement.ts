@@ -41,6 +41,8 @@ export interface PageAbility {
     readonly id: string
     readonly contextTokens: number
     readonly tokensPerSecond?: number
+    /** How strong it is: its number of weights. */
+    readonly parameters?: number
   }
   /** 0…1; absent where the browser does not tell. */
   readonly battery?: { readonly level: number; readonly charging: boolean }
@@ -57,6 +59,12 @@ export interface CompanionAbility {
   }
   /** Runs before this one. */
   readonly queued?: number
+}
+
+/** The pooled machines of a companion, where there are any. */
+export interface SwarmAbility {
+  readonly available: boolean
+  readonly tokensPerSecond?: number
 }
 
 export interface Placement {

@@ -1,6 +1,6 @@
 /**
- * A guess at the tokens of multilingual e5 (SentencePiece, 250k words), on the high side: the vault cuts by
- * it, and a text that the engine still finds too long is embedded by its beginning.
+ * A guess at the tokens of a text without a tokenizer, on the high side: by the pieces of multilingual e5
+ * (SentencePiece, 250k words), by which the vault cuts, and near enough to chat models to place a task.
  */
 export function guessTokens(text: string): number {
   let tokens = 0
