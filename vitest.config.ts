@@ -1,7 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
+import { browserProject } from './tests/browser.ts'
 
-/** `node`: shared, companion and tests/. `web`: Svelte stores and pure modules of the app. */
+/**
+ * `node`: shared, companion and tests/. `web`: Svelte stores and pure modules of the app. `browser`: what only
+ * a real browser has, in Chromium.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -30,6 +34,7 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
+      browserProject(),
     ],
   },
 })

@@ -57,6 +57,7 @@ async function types() {
 }
 
 async function unit() {
+  if (!(await chromium())) return
   await counted(
     'vitest',
     [
@@ -75,14 +76,19 @@ async function unit() {
   )
 }
 
-async function e2e() {
+/** False, and a failure, where there is no browser: some unit tests run in the page as well. */
+async function chromium() {
   const browser = await ensureBrowser()
-  if (!browser) {
+  if (browser) process.env.CHROMIUM_PATH = browser
+  else {
     say('No Chromium-family browser was found. Install one, or set CHROMIUM_PATH to it.')
     count(0, 1)
-    return
   }
-  process.env.CHROMIUM_PATH = browser
+  return browser !== undefined
+}
+
+async function e2e() {
+  if (!(await chromium())) return
   await counted(
     'playwright',
     [bin('@playwright/test', 'cli.js'), 'test'],

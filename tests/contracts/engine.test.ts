@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -13,9 +13,22 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const fakeModel = join(folder, 'fake.gguf')
 writeFileSync(fakeModel, Buffer.alloc(2_000_000))
 
-engineContract('fake', () => createFakeEngine(), { chatModel: fakeModel, embedModel: fakeModel })
+const junkModel = join(folder, 'corrupt.gguf')
+writeFileSync(junkModel, 'this is no model')
+const cutModel = join(folder, 'cut-corrupt.gguf')
+copyFileSync(testModel('multilingual-e5-small'), cutModel)
+truncateSync(cutModel, 1_000_000)
+
+engineContract('fake', () => createFakeEngine(), {
+  chatModel: fakeModel,
+  embedModel: fakeModel,
+  junkModel,
+  cutModel,
+})
 
 engineContract('llama-cpp', () => createLlamaCppEngine({ log: silentLog, gpu: 'cpu' }), {
   chatModel: testModel('smollm2-135m'),
   embedModel: testModel('multilingual-e5-small'),
+  junkModel,
+  cutModel,
 })

@@ -1,0 +1,362 @@
+import type {
+  EngineState,
+  GenerateEvent,
+  GenerateRequest,
+  LoadedModel,
+  ModelFile,
+  Prompt,
+} from '#shared/contracts/engine.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { AnswerReader } from '../answer-reader.ts'
+import { Pipe } from '../pipe.ts'
+import { Slots } from '../slots.ts'
+import { completionOf, overflowOf, promptOf } from './request.ts'
+import type { Session } from './session.ts'
+
+export interface WllamaModelInit {
+  readonly model: ModelFile
+  readonly parallel: number
+  readonly session: Session
+  /** Loads the same model again after a crash. */
+  readonly restart: () => Promise<Session>
+  readonly onState: (state: EngineState) => void
+  readonly onDispose: () => void
+}
+
+/** No sign of life for so long means the worker hangs: one step takes seconds even on a slow phone. */
+const silenceLimit = 180_000
+/** A stopped answer has to let go of its slot within this, or the worker is ended. */
+const stopLimit = 5_000
+const countsKept = 16
+
+interface Chunk {
+  readonly choices?: readonly {
+    readonly text?: string
+    readonly delta?: { readonly content?: string | null }
+    readonly finish_reason?: string | null
+  }[]
+  readonly prompt_progress?: { readonly total: number; readonly cache: number } | null
+  readonly timings?: {
+    readonly cache_n: number
+    readonly prompt_n: number
+    readonly prompt_ms: number
+    readonly predicted_n: number
+    readonly predicted_ms: number
+  } | null
+}
+
+/** A model in a worker of wllama. */
+export class WllamaModel implements LoadedModel {
+  readonly model: ModelFile
+  readonly contextTokens: number
+  readonly dimensions: number
+  readonly #init: WllamaModelInit
+  readonly #slots: Slots
+  readonly #counts = new Map<string, number>()
+  /** Aborted when the worker dies: everything in flight ends with it. */
+  #life = new AbortController()
+  #session: Session | undefined
+  #restarting: Promise<Session> | undefined
+  #disposed = false
+
+  constructor(init: WllamaModelInit) {
+    this.#init = init
+    this.model = init.model
+    this.#session = init.session
+    this.contextTokens = init.session.contextTokens
+    this.dimensions = init.session.dimensions
+    this.#slots = new Slots(init.model.task === 'embed' ? 1 : init.parallel)
+  }
+
+  async countTokens(prompt: Prompt, signal: AbortSignal): Promise<number> {
+    const key = JSON.stringify(prompt)
+    const known = this.#counts.get(key)
+    if (known !== undefined) return known
+    const release = await this.#slots.take(signal)
+    try {
+      signal.throwIfAborted()
+      const stopper = new AbortController()
+      let total = 0
+      // The engine has no tokenizer of its own to ask: it tells the length when it begins to read a prompt.
+      const request = { ...promptOf(prompt), n_predict: 1, cache_prompt: true, return_progress: true } // prettier-ignore
+      try {
+        await this.#stream(request, stopper.signal, signal, (chunk) => {
+          if (chunk.prompt_progress) total = chunk.prompt_progress.total
+          if (total > 0) stopper.abort()
+        })
+      } catch (error) {
+        if (!(error instanceof SiloError) || error.code !== 'context_overflow') throw error
+        total = Number(error.params.needed)
+      }
+      signal.throwIfAborted()
+      this.#remember(key, total)
+      return total
+    } finally {
+      release()
+    }
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
+    this.#requireLife()
+    if (this.model.task === 'embed') throw wrongTask(this.model.id, 'chat')
+    const body = completionOf(request)
+    let release: () => void
+    try {
+      release = await this.#slots.take(signal)
+    } catch {
+      yield endOf('abort', undefined, 0)
+      return
+    }
+    const pipe = new Pipe<GenerateEvent>()
+    const stopper = new AbortController()
+    const answer = new Answering(request, pipe)
+    const stop = (): void => {
+      answer.aborted()
+      stopper.abort()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    const work = this.#stream(body, stopper.signal, signal, (chunk) => {
+      answer.read(chunk)
+      if (answer.stopped) stopper.abort()
+    })
+      .then(
+        () => answer.ended(),
+        (error) => pipe.fail(error),
+      )
+      .finally(() => {
+        signal.removeEventListener('abort', stop)
+        release()
+      })
+    try {
+      yield* pipe
+    } finally {
+      stopper.abort()
+      void work
+    }
+  }
+
+  async embed(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> {
+    this.#requireLife()
+    signal.throwIfAborted()
+    if (this.model.task !== 'embed') throw wrongTask(this.model.id, 'embed')
+    const vectors: Float32Array[] = []
+    const release = await this.#slots.take(signal)
+    try {
+      for (const text of texts) {
+        signal.throwIfAborted()
+        const session = await this.#ready()
+        const { data } = await this.#alive(session.wllama.createEmbedding({ input: text })).catch(
+          (error: unknown) => {
+            throw this.#failure(error, session)
+          },
+        )
+        const vector = data[0]?.embedding
+        if (!Array.isArray(vector)) throw new SiloError('engine_crashed')
+        vectors.push(Float32Array.from(vector))
+      }
+      return vectors
+    } finally {
+      release()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#end(new SiloError('engine_crashed'))
+    this.#init.onDispose()
+  }
+
+  /** Ends the worker at once, as a crash would; the next request starts another. */
+  kill(): void {
+    this.#end(new SiloError('engine_crashed'))
+    if (!this.#disposed) this.#init.onState('restarting')
+  }
+
+  /** Runs one completion to its end, to the stop or to the death of the worker, whichever comes first. */
+  async #stream(
+    body: Record<string, unknown>,
+    stop: AbortSignal,
+    signal: AbortSignal,
+    onChunk: (chunk: Chunk) => void,
+  ): Promise<void> {
+    const session = await this.#ready()
+    if (stop.aborted || signal.aborted) return
+    const watchdog = new Watchdog(() => this.kill())
+    const options = {
+      ...body,
+      stream: true,
+      abortSignal: stop,
+      onData: (chunk: Chunk) => {
+        watchdog.seen(silenceLimit)
+        onChunk(chunk)
+      },
+    }
+    const unwatch = onAbort(stop, () => watchdog.seen(stopLimit))
+    watchdog.seen(silenceLimit)
+    try {
+      const call = 'prompt' in body ? 'createCompletion' : 'createChatCompletion'
+      await this.#alive(session.wllama[call](options as never) as Promise<unknown>)
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AbortError' && stop.aborted) return
+      throw this.#failure(error, session)
+    } finally {
+      unwatch()
+      watchdog.stop()
+    }
+  }
+
+  async #ready(): Promise<Session> {
+    this.#requireLife()
+    if (this.#session) return this.#session
+    this.#restarting ??= this.#init
+      .restart()
+      .then(async (session) => {
+        if (this.#disposed) await session.wllama.exit()
+        this.#requireLife()
+        this.#session = session
+        this.#init.onState('ready')
+        return session
+      })
+      .catch((error: unknown) => {
+        this.#init.onState('failed')
+        throw error
+      })
+      .finally(() => (this.#restarting = undefined))
+    return this.#restarting
+  }
+
+  /** `promise`, unless the worker dies first: what waits for a dead worker would wait for ever. */
+  #alive<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this.#life
+    return new Promise((resolve, reject) => {
+      const unwatch = onAbort(signal, () => reject(signal.reason))
+      promise.then(resolve, reject).finally(unwatch)
+    })
+  }
+
+  #failure(error: unknown, session: Session): unknown {
+    if (error instanceof SiloError) return error
+    const message = error instanceof Error ? error.message : String(error)
+    const overflow = overflowOf(message, this.contextTokens)
+    if (overflow) return overflow
+    if (/grammar|json.?schema/i.test(message + session.complaint()))
+      return new SiloError('grammar_invalid', { params: { detail: message }, cause: error })
+    this.kill()
+    return new SiloError('engine_crashed', { cause: error })
+  }
+
+  #end(reason: SiloError): void {
+    this.#life.abort(reason)
+    this.#life = new AbortController()
+    void this.#session?.wllama.exit().catch(() => {})
+    this.#session = undefined
+  }
+
+  #requireLife(): void {
+    if (this.#disposed) throw new SiloError('engine_crashed')
+  }
+
+  #remember(key: string, tokens: number): void {
+    this.#counts.set(key, tokens)
+    const oldest = this.#counts.keys().next()
+    if (this.#counts.size > countsKept && !oldest.done) this.#counts.delete(oldest.value)
+  }
+}
+
+/** Turns the chunks of one answer into events; the first end wins. */
+class Answering {
+  readonly #pipe: Pipe<GenerateEvent>
+  readonly #reader: AnswerReader
+  #progress: { total: number; cache: number } | undefined
+  #timings: Chunk['timings']
+  #reason: 'stop' | 'length' = 'stop'
+  #done = false
+
+  constructor(request: GenerateRequest, pipe: Pipe<GenerateEvent>) {
+    this.#pipe = pipe
+    this.#reader = new AnswerReader(request, (event) => pipe.push(event))
+  }
+
+  get stopped(): boolean {
+    return this.#reader.stopped
+  }
+
+  read(chunk: Chunk): void {
+    if (this.#done) return
+    if (chunk.prompt_progress && !this.#progress) {
+      this.#progress = chunk.prompt_progress
+      this.#pipe.push({
+        type: 'prompt',
+        promptTokens: this.#progress.total,
+        cachedTokens: this.#progress.cache,
+      })
+    }
+    if (chunk.timings) this.#timings = chunk.timings
+    const choice = chunk.choices?.[0]
+    if (choice?.finish_reason === 'length') this.#reason = 'length'
+    const text = choice?.delta?.content ?? choice?.text
+    if (text) this.#reader.push(text)
+  }
+
+  ended(): void {
+    if (this.#done) return
+    this.#close(this.#reader.finish(this.#reason))
+  }
+
+  aborted(): void {
+    if (!this.#done) this.#close('abort')
+  }
+
+  #close(reason: 'stop' | 'length' | 'tool-calls' | 'abort'): void {
+    this.#done = true
+    this.#pipe.push(endOf(reason, this.#timings, this.#progress?.total ?? 0, this.#progress?.cache))
+    this.#pipe.close()
+  }
+}
+
+function endOf(
+  reason: 'stop' | 'length' | 'tool-calls' | 'abort',
+  timings: Chunk['timings'],
+  promptTokens: number,
+  cachedTokens = 0,
+): GenerateEvent {
+  return {
+    type: 'end',
+    reason,
+    promptTokens,
+    cachedTokens,
+    completionTokens: timings?.predicted_n ?? 0,
+    promptMs: timings?.prompt_ms ?? 0,
+    decodeMs: timings?.predicted_ms ?? 0,
+  }
+}
+
+class Watchdog {
+  readonly #bark: () => void
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(bark: () => void) {
+    this.#bark = bark
+  }
+
+  /** Waits for `ms` from now. */
+  seen(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#bark, ms)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+function onAbort(signal: AbortSignal, act: () => void): () => void {
+  if (signal.aborted) act()
+  else signal.addEventListener('abort', act, { once: true })
+  return () => signal.removeEventListener('abort', act)
+}
+
+function wrongTask(model: string, task: string): SiloError {
+  return new SiloError('model_wrong_task', { params: { model, task } })
+}
