@@ -26,8 +26,8 @@ export function composePush({ home, database, runs, ...rest }: Parts): Push {
     keys: () => (keys ??= pushKeys(join(home, 'push-key'))),
   })
   runs.subscribe(({ runId, body }) => {
-    // The record is complete a moment after its last event.
-    if (body.type === 'run-ended') setImmediate(() => void push.runEnded(runs.record(runId)))
+    // The record is complete when the listeners of its last event have been told.
+    if (body.type === 'run-ended') queueMicrotask(() => void push.runEnded(runs.record(runId)))
   })
   return push
 }
