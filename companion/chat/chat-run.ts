@@ -1,17 +1,18 @@
 import type { Log } from '#companion/observe/log.ts'
 import type { RunContext, RunResult } from '#companion/runs/run.ts'
-import { branchOf, type Citation, type Conversation, type Message, type Usage } from '#shared/domain/conversation.ts' // prettier-ignore
+import { branchOf, type AnswerPlace, type Citation, type Conversation, type Message, type Usage } from '#shared/domain/conversation.ts' // prettier-ignore
 import type { Settings } from '#shared/domain/settings.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { buildContext, type BuiltContext } from '#shared/generation/context.ts'
+import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
+import { languageOf } from '#shared/generation/language.ts'
+import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
+import type { PlacementReason } from '#shared/router/placement.ts'
 import { ArtifactExtractor, type ExtractedArtifact } from './artifact-extractor.ts'
 import type { ArtifactStore } from './artifact-store.ts'
 import { CitationTracker } from './citation-tracker.ts'
-import { buildContext, type BuiltContext } from './context.ts'
 import type { ConversationStore } from './conversation-store.ts'
-import { DeltaBatcher } from './delta-batcher.ts'
-import { languageOf } from './language.ts'
 import type { ChatModelLease, ModelPort, VaultPort } from './ports.ts'
-import { defaultSystemPrompt } from './prompt-text.ts'
 
 /** Passages asked of the vault for one question. */
 const passageCount = 6
@@ -36,6 +37,8 @@ export interface ChatTurn {
   readonly assistantMessageId: string
   /** Asked for with this turn. */
   readonly modelId: string | undefined
+  /** Why the client chose this companion, where it had a choice. */
+  readonly reason: PlacementReason | undefined
 }
 
 /** What an answer has become so far; written to its message when the run ends, however it ends. */
@@ -44,6 +47,7 @@ export interface AnswerDraft {
   citations: Citation[]
   modelId?: string
   usage?: Usage
+  placement?: AnswerPlace
 }
 
 /** Answers one user message: passages, context, generation, citations, artifacts. */
@@ -72,6 +76,8 @@ export async function answer(
   const lease = await acquire(run, turn, settings, deps)
   try {
     draft.modelId = lease.modelId
+    draft.placement = placementOf(turn, lease)
+    run.emit({ type: 'placement-chosen', ...draft.placement, modelId: lease.modelId })
     const language = languageOf(question.text)
     const context = await buildContext(
       {
@@ -110,7 +116,7 @@ async function acquire(
 ): Promise<ChatModelLease> {
   const chosen = turn.modelId ?? turn.conversation.modelId
   let shown = -1
-  const lease = await deps.models.acquireChat(chosen ?? settings.chatModelId, {
+  return deps.models.acquireChat(chosen ?? settings.chatModelId, {
     signal: run.signal,
     onProgress(fraction) {
       const percent = Math.floor(fraction * 20) * 5
@@ -119,14 +125,16 @@ async function acquire(
       run.emit({ type: 'progress', stage: 'loading-model', done: percent, total: 100, unit: 'steps' }) // prettier-ignore
     },
   })
-  run.emit({
-    type: 'placement-chosen',
+}
+
+function placementOf(turn: ChatTurn, lease: ChatModelLease): AnswerPlace {
+  const chosen = turn.modelId ?? turn.conversation.modelId
+  return {
+    place: 'companion',
     device: lease.deviceName,
     engine: lease.engineId,
-    modelId: lease.modelId,
-    reason: chosen === undefined ? 'default-model' : 'user-choice',
-  })
-  return lease
+    reason: turn.reason ?? (chosen === undefined ? 'default-model' : 'user-choice'),
+  }
 }
 
 async function generate(

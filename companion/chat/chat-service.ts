@@ -4,9 +4,9 @@ import type { Citation, Message } from '#shared/domain/conversation.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { StartRun } from '#shared/protocol/api.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
+import { languageOf } from '#shared/generation/language.ts'
 import { ArtifactExtractor } from './artifact-extractor.ts'
 import { answer, type AnswerDraft, type ChatDeps } from './chat-run.ts'
-import { languageOf } from './language.ts'
 
 export type StartChat = Extract<StartRun, { kind: 'chat' }>
 
@@ -43,6 +43,7 @@ export class ChatService {
             parentId: request.parentId,
             assistantMessageId: request.assistantMessageId,
             modelId: request.modelId,
+            reason: request.reason,
           },
           draft,
           this.#deps,
@@ -75,7 +76,11 @@ export class ChatService {
       if (body.type === 'text-delta') finished.text += body.text
       else if (body.type === 'citation') citations.push(body.citation)
       else if (body.type === 'usage') finished.usage = body.usage
-      else if (body.type === 'placement-chosen') finished.modelId = body.modelId
+      else if (body.type === 'placement-chosen') {
+        const { place = 'companion', device, engine, reason } = body
+        finished.modelId = body.modelId
+        finished.placement = { place, device, engine, reason }
+      }
     }
     conversations.finish({ ...finished, citations })
     const extractor = new ArtifactExtractor()

@@ -1,27 +1,24 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { migrate, transaction } from '#companion/records/database.ts'
 import type { Artifact } from '#shared/domain/artifact.ts'
-import { newestLeaf, type Conversation, type Message } from '#shared/domain/conversation.ts'
+import {
+  newestLeaf,
+  titleFrom,
+  type Conversation,
+  type Message,
+} from '#shared/domain/conversation.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import type { SentPrompt } from '#shared/generation/context.ts'
 import { conversationOf, messageOf } from './rows.ts'
 
 /** How long a deleted conversation can be restored, ms. */
 const keptDeleted = 30 * 24 * 3600 * 1000
-const titleLength = 60
 
 export interface NewConversation {
   readonly id: string
   readonly title?: string
   readonly collectionIds?: readonly string[]
   readonly modelId?: string
-}
-
-/** What the prompt of an answer was, kept so that later turns repeat it to the letter (the cached prefix). */
-export interface SentPrompt {
-  /** The user turn as it was sent, passages included; absent where it is the message's text. */
-  readonly userText?: string
-  /** The first message of the branch that was in the context, where older ones were dropped. */
-  readonly from?: string
 }
 
 /** Conversations and their messages. Deleting keeps a conversation for 30 days. */
@@ -45,6 +42,7 @@ export class ConversationStore {
       CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at);
       CREATE INDEX messages_by_run ON messages (run_id)`,
       `ALTER TABLE conversations ADD COLUMN space TEXT NOT NULL DEFAULT ''`,
+      `ALTER TABLE messages ADD COLUMN placement TEXT`,
     ])
   }
 
@@ -225,7 +223,7 @@ export class ConversationStore {
   finish(message: Message): void {
     this.#database
       .prepare(
-        'UPDATE messages SET text = ?, outcome = ?, error = ?, model_id = coalesce(?, model_id), citations = ?, usage = ? WHERE id = ?',
+        'UPDATE messages SET text = ?, outcome = ?, error = ?, model_id = coalesce(?, model_id), citations = ?, usage = ?, placement = ? WHERE id = ?',
       )
       .run(
         message.text,
@@ -234,6 +232,7 @@ export class ConversationStore {
         message.modelId ?? null,
         message.citations?.length ? json(message.citations) : null,
         json(message.usage),
+        json(message.placement),
         message.id,
       )
     this.#database
@@ -274,12 +273,4 @@ export class ConversationStore {
 
 function json(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value)
-}
-
-function titleFrom(text: string): string {
-  const line = text.split('\n').find((line) => line.trim() !== '')?.replace(/\s+/g, ' ').trim() ?? '' // prettier-ignore
-  const characters = [...line]
-  return characters.length > titleLength
-    ? `${characters.slice(0, titleLength - 1).join('')}…`
-    : line
 }

@@ -31,6 +31,9 @@ export function messageOf(row: Row, artifacts: readonly Artifact[] | undefined):
     ...(row.citations === null ? {} : { citations: json<Message['citations']>(row.citations) }),
     ...(artifacts?.length ? { artifacts: [...artifacts] } : {}),
     ...(row.usage === null ? {} : { usage: json<NonNullable<Message['usage']>>(row.usage) }),
+    ...(row.placement === null
+      ? {}
+      : { placement: json<NonNullable<Message['placement']>>(row.placement) }),
   }
 }
 

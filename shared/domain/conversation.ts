@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
+import { placementReasons, placements } from '#shared/router/placement.ts'
 import { artifactSchema } from './artifact.ts'
 import { idSchema } from './ids.ts'
 
@@ -40,6 +41,15 @@ export type Usage = v.InferOutput<typeof usageSchema>
 export const outcomeSchema = v.picklist(['done', 'cancelled', 'failed', 'interrupted'])
 export type Outcome = v.InferOutput<typeof outcomeSchema>
 
+/** Where an answer was written, and why there. */
+export const answerPlaceSchema = v.object({
+  place: v.picklist(placements),
+  device: v.string(),
+  engine: v.string(),
+  reason: v.picklist(placementReasons),
+})
+export type AnswerPlace = v.InferOutput<typeof answerPlaceSchema>
+
 export const messageSchema = v.object({
   id: idSchema,
   conversationId: idSchema,
@@ -57,6 +67,7 @@ export const messageSchema = v.object({
   citations: v.optional(v.array(citationSchema)),
   artifacts: v.optional(v.array(artifactSchema)),
   usage: v.optional(usageSchema),
+  placement: v.optional(answerPlaceSchema),
 })
 export type Message = v.InferOutput<typeof messageSchema>
 
@@ -72,6 +83,17 @@ export const conversationSchema = v.object({
   collectionIds: v.array(v.string()),
 })
 export type Conversation = v.InferOutput<typeof conversationSchema>
+
+const titleLength = 60
+
+/** The title of a conversation whose first message says this. */
+export function titleFrom(text: string): string {
+  const line = text.split('\n').find((line) => line.trim() !== '')?.replace(/\s+/g, ' ').trim() ?? '' // prettier-ignore
+  const characters = [...line]
+  return characters.length > titleLength
+    ? `${characters.slice(0, titleLength - 1).join('')}…`
+    : line
+}
 
 /** The messages from the root to `leafId`, oldest first. Unknown or cyclic parents end the walk. */
 export function branchOf(messages: readonly Message[], leafId: string | null): Message[] {

@@ -11,6 +11,7 @@ import {
   problemSchema,
   searchHitSchema,
 } from '#shared/domain/vault.ts'
+import { placementReasons } from '#shared/router/placement.ts'
 import { runEventSchema, runSummarySchema } from './run-event.ts'
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max))
@@ -34,6 +35,8 @@ export const startRunSchema = v.variant('kind', [
     parentId: idSchema,
     assistantMessageId: idSchema,
     modelId: v.optional(v.string()),
+    /** Why the client chose this place, where it had a choice. */
+    reason: v.optional(v.picklist(placementReasons)),
   }),
   v.object({
     kind: v.literal('ingest'),

@@ -3,7 +3,7 @@ import { artifactSchema } from '#shared/domain/artifact.ts'
 import { citationSchema, outcomeSchema, usageSchema } from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
-import { placementReasons } from '#shared/router/placement.ts'
+import { placementReasons, placements } from '#shared/router/placement.ts'
 
 export const runKindSchema = v.picklist(['chat', 'ingest', 'download'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
@@ -20,6 +20,8 @@ export const runEventBodySchema = v.variant('type', [
   }),
   v.object({
     type: v.literal('placement-chosen'),
+    /** Absent in logs of version 0.1: a companion. */
+    place: v.optional(v.picklist(placements)),
     device: v.string(),
     engine: v.string(),
     modelId: v.string(),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chunkDocument } from '#companion/vault/chunk.ts'
 import type { Extracted } from '#companion/vault/extract/extracted.ts'
 import { Extractor } from '#companion/vault/extractor.ts'
-import { guessTokens } from '#companion/vault/tokens.ts'
+import { guessTokens } from '#shared/generation/token-guess.ts'
 import { questions } from '#tests/fixtures/questions.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))

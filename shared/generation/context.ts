@@ -2,8 +2,15 @@ import type { ChatMessage, LoadedModel, Prompt } from '#shared/contracts/engine.
 import type { Message } from '#shared/domain/conversation.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import { SiloError, type Language } from '#shared/errors/silo-error.ts'
-import type { SentPrompt } from './conversation-store.ts'
 import { userTurn } from './prompt-text.ts'
+
+/** What the prompt of an answer was, kept so that later turns repeat it to the letter (the cached prefix). */
+export interface SentPrompt {
+  /** The user turn as it was sent, passages included; absent where it is the message's text. */
+  readonly userText?: string
+  /** The first message of the branch that was in the context, where older ones were dropped. */
+  readonly from?: string
+}
 
 /** Share of the context that passages may take, and that is filled when old turns had to go. */
 const passageShare = 0.6

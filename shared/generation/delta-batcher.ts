@@ -9,7 +9,7 @@ export class DeltaBatcher {
   readonly #send: (text: string) => void
   #waiting = ''
   #sentAt = Number.NEGATIVE_INFINITY
-  #timer: NodeJS.Timeout | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
   #failure: { error: unknown } | undefined
 
   constructor(send: (text: string) => void) {
