@@ -28,6 +28,7 @@ import { FileRecords } from './models/file-records.ts'
 import { createFileSource } from './models/file-source.ts'
 import { createHubSource } from './models/hub-source.ts'
 import { ModelLibrary } from './models/library.ts'
+import { PageFiles } from './models/page-files.ts'
 import { createPypiSource } from './models/pypi-source.ts'
 import { recordedSource } from './models/recorded-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
@@ -233,6 +234,7 @@ async function build(
         : exportMarkdown(conversation, messages, language),
     artifacts,
     models,
+    pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
     settings,
     keys,

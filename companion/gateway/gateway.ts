@@ -10,6 +10,7 @@ import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { modelRoutes } from './routes/models.ts'
+import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
 import { runRoutes } from './routes/runs.ts'
 import { settingsRoutes } from './routes/settings.ts'
@@ -60,6 +61,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', runRoutes(services))
   app.route('/api', conversationRoutes(services))
   app.route('/api', modelRoutes(services))
+  app.route('/api', pageModelRoutes(services))
   app.route('/api', vaultRoutes(services))
   app.route('/api', settingsRoutes(services))
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads))

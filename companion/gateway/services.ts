@@ -1,8 +1,10 @@
+import type * as v from 'valibot'
 import type { ArtifactStore } from '#companion/chat/artifact-store.ts'
 import type { ConversationHit } from '#companion/chat/conversation-search.ts'
 import type { ConversationStore } from '#companion/chat/conversation-store.ts'
 import type { KeyStore } from '#companion/config/key-store.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
+import type { PageFiles } from '#companion/models/page-files.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
@@ -15,6 +17,7 @@ import type { ModelState } from '#shared/domain/model.ts'
 import type { Collection, Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { StartRun, Status } from '#shared/protocol/api.ts'
+import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
 import type { ModelLease } from './openai/access.ts'
 
@@ -87,12 +90,19 @@ export interface GatewayServices {
     format: 'markdown' | 'json',
     language: Language,
   ): string
+  /** @throws SiloError conversation_unknown, conflict, message_unknown */
+  importConversation(
+    id: string,
+    request: v.InferOutput<typeof importConversationSchema>,
+    space: string,
+  ): { conversation: Conversation; added: number }
   readonly artifacts: ArtifactStore
   readonly models: ModelService
   readonly vault: VaultService
   readonly settings: SettingsStore
   readonly keys: KeyStore
   readonly uploads?: Uploads
+  readonly pageModels?: PageFiles
   readonly push?: Push
   readonly egress?: EgressLedger
   /** Compares in constant time. */
