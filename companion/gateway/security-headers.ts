@@ -1,8 +1,14 @@
 import type { MiddlewareHandler } from 'hono'
 import type { GatewayEnv } from './environment.ts'
 
-/** The policy of the app's own page; `scriptHashes` are those of its inline scripts. */
-export function appPolicy(scriptHashes: readonly string[]): string {
+/**
+ * The policy of the app's own page; `scriptHashes` are those of its inline scripts. `sockets` lets it reach paired
+ * companions by WebSocket: these lie at any address and port of the network, which no narrower source names.
+ */
+export function appPolicy(
+  scriptHashes: readonly string[],
+  { sockets = false }: { sockets?: boolean } = {},
+): string {
   const scripts = ["'self'", "'wasm-unsafe-eval'", ...scriptHashes.map((hash) => `'${hash}'`)]
   return [
     "default-src 'self'",
@@ -10,7 +16,7 @@ export function appPolicy(scriptHashes: readonly string[]): string {
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self' data:",
-    "connect-src 'self'",
+    `connect-src 'self'${sockets ? ' ws: wss:' : ''}`,
     "worker-src 'self' blob:",
     "frame-src 'self' blob:",
     "object-src 'none'",
@@ -59,5 +65,9 @@ export const securityHeaders: MiddlewareHandler<GatewayEnv> = async (context, ne
   headers.set('Cross-Origin-Opener-Policy', 'same-origin')
   headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
   headers.set('Cross-Origin-Resource-Policy', 'same-origin')
-  headers.set('Permissions-Policy', 'geolocation=(), camera=(), payment=(), usb=()')
+  // The app's own page may ask for the microphone (voice) and the camera (pairing codes); pages it frames may not.
+  headers.set(
+    'Permissions-Policy',
+    'camera=(self), microphone=(self), geolocation=(), payment=(), usb=()',
+  )
 }

@@ -105,7 +105,7 @@ export class StaticFiles {
       // prettier-ignore
       if (!/\bsrc\s*=/.test(attributes) && script !== '')
         hashes.push(`sha256-${createHash('sha256').update(script).digest('base64')}`)
-    this.#policy = { changedAt: stats.mtimeMs, text: appPolicy(hashes) }
+    this.#policy = { changedAt: stats.mtimeMs, text: appPolicy(hashes, { sockets: true }) }
     return this.#policy.text
   }
 }

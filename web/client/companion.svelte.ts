@@ -10,13 +10,16 @@ import {
 } from '#shared/protocol/api.ts'
 import { request } from './api.ts'
 import { Resource } from './resource.svelte.ts'
+import { connection } from './stream.svelte.ts'
 import { onChange, onRunEvent } from './stream.ts'
 
 /** What every page needs to know of the companion; kept fresh by its change events. */
 class Companion {
-  readonly status = new Resource<Status>((signal) =>
-    request('/api/status', statusSchema, { signal }),
-  )
+  readonly status = new Resource<Status>(async (signal) => {
+    const status = await request('/api/status', statusSchema, { signal })
+    connection.name(status.deviceName)
+    return status
+  })
   readonly settings = new Resource<Settings>(async (signal) => {
     const { settings } = await request('/api/settings', settingsResponseSchema, { signal })
     return settings

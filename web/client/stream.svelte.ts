@@ -60,6 +60,11 @@ class Connection {
     this.#road = companion.road
   }
 
+  /** What the companion calls itself. */
+  name(name: string): void {
+    this.#companionName = name
+  }
+
   refuse(): void {
     this.#signedOut = true
   }

@@ -3,7 +3,8 @@ import type { CompanionAddress, PairedDevice } from '#shared/domain/device.ts'
 import { SiloError, fromWire } from '#shared/errors/silo-error.ts'
 import { invitationMs, pairProtocol, type Invitation, type PairReply } from '#shared/protocol/pairing.ts' // prettier-ignore
 import { clientProof, commitmentTo, companionProof, randomNonce, sameText, shortCode } from '#shared/protocol/pairing-proof.ts' // prettier-ignore
-import { planDial, raceAddresses, typedAddress, type Candidate } from './address-race.ts'
+import { raceAddresses, type Candidate } from './address-race.ts'
+import { planDial, typedAddress } from './addresses.ts'
 import { openStream } from './byte-stream.ts'
 import { linkNode } from './node.ts'
 import { PairMessages } from './pair-messages.ts'
