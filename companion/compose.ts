@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
 import { ChatService } from './chat/chat-service.ts'
 import { exportJson, exportMarkdown } from './chat/conversation-export.ts'
+import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
@@ -232,6 +233,8 @@ async function build(
       format === 'json'
         ? exportJson(conversation, messages)
         : exportMarkdown(conversation, messages, language),
+    importConversation: (id, request, space) =>
+      importConversation({ database, conversations, artifacts }, id, request, space),
     artifacts,
     models,
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),

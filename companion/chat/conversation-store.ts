@@ -19,6 +19,8 @@ export interface NewConversation {
   readonly title?: string
   readonly collectionIds?: readonly string[]
   readonly modelId?: string
+  /** Ms since 1970; now unless told. */
+  readonly createdAt?: number
 }
 
 /** Conversations and their messages. Deleting keeps a conversation for 30 days. */
@@ -51,7 +53,7 @@ export class ConversationStore {
    * device id. @throws SiloError conversation_unknown if it is deleted or another's
    */
   create(wanted: NewConversation, space = ''): Conversation {
-    const now = Date.now()
+    const createdAt = wanted.createdAt ?? Date.now()
     this.#database
       .prepare(
         `INSERT INTO conversations (id, title, created_at, updated_at, model_id, collection_ids, space)
@@ -60,8 +62,8 @@ export class ConversationStore {
       .run(
         wanted.id,
         wanted.title ?? '',
-        now,
-        now,
+        createdAt,
+        createdAt,
         wanted.modelId ?? null,
         JSON.stringify(wanted.collectionIds ?? []),
         space,
@@ -238,6 +240,13 @@ export class ConversationStore {
     this.#database
       .prepare('UPDATE conversations SET updated_at = ? WHERE id = ?')
       .run(Date.now(), message.conversationId)
+  }
+
+  /** Shows another branch, and says when something was last written. */
+  settle(id: string, leafId: string | null, updatedAt: number): void {
+    this.#database
+      .prepare('UPDATE conversations SET leaf_id = ?, updated_at = ? WHERE id = ?')
+      .run(leafId, updatedAt, id)
   }
 
   /** Keeps how the context of an answer was made. */

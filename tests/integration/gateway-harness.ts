@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ArtifactStore } from '#companion/chat/artifact-store.ts'
 import { ChatService } from '#companion/chat/chat-service.ts'
 import { exportJson, exportMarkdown } from '#companion/chat/conversation-export.ts'
+import { importConversation } from '#companion/chat/conversation-import.ts'
 import { searchConversations } from '#companion/chat/conversation-search.ts'
 import { ConversationStore } from '#companion/chat/conversation-store.ts'
 import { KeyStore } from '#companion/config/key-store.ts'
@@ -95,6 +96,8 @@ export function createHarness(options: HarnessOptions = {}) {
       format === 'json'
         ? exportJson(conversation, messages)
         : exportMarkdown(conversation, messages, language),
+    importConversation: (id, request, space) =>
+      importConversation({ database, conversations, artifacts }, id, request, space),
     artifacts,
     models,
     vault: emptyVault,

@@ -6,8 +6,10 @@ import { requireCollections, spaceOf } from '../permission.ts'
 import type { GatewayServices } from '../services.ts'
 import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
 import type { Conversation } from '#shared/domain/conversation.ts'
+import { idSchema } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import { createConversationSchema, patchConversationSchema } from '#shared/protocol/api.ts'
 
 const listQuery = v.object({ query: v.optional(v.pipe(v.string(), v.maxLength(500)), '') })
@@ -70,6 +72,15 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
     const conversation = conversations.restore(id)
     changes.publish('conversations', conversation.id)
     return context.json({ conversation })
+  })
+
+  app.post('/conversations/:id/import', async (context) => {
+    const id = parseInput(idSchema, context.req.param('id'))
+    const request = parseInput(importConversationSchema, await readJson(context))
+    const space = spaceOf(context.get('caller'))
+    const { conversation, added } = services.importConversation(id, request, space)
+    if (added > 0) changes.publish('conversations', id)
+    return context.json({ conversation, messages: conversations.messages(id) })
   })
 
   app.get('/conversations/:id/export', (context) => {
