@@ -1,6 +1,8 @@
 import { version } from '$app/env'
 import { assets, immutable } from '$app/manifest'
 import { self } from '$app/service-worker'
+import { openFromNotification, showPush } from './notifications.ts'
+import { takeShare } from './share.ts'
 import { importsOf, kindOf, resourcesOf, type Kind } from './shell.ts'
 
 /**
@@ -28,6 +30,12 @@ self.addEventListener('fetch', (event) => {
   if (answer) event.respondWith(answer(request))
 })
 
+self.addEventListener('push', (event) => event.waitUntil(showPush(self, event.data)))
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  event.waitUntil(openFromNotification(self, event.notification.data))
+})
+
 self.addEventListener('message', (event) => {
   const type: unknown = (event.data as { type?: unknown } | null)?.type
   if (type === 'SKIP_WAITING') event.waitUntil(self.skipWaiting())
@@ -37,6 +45,7 @@ self.addEventListener('message', (event) => {
 const answers: Record<Kind, ((request: Request) => Promise<Response>) | undefined> = {
   file: storedFirst,
   page: pageFromNetwork,
+  share: takeShare,
   pass: undefined,
 }
 

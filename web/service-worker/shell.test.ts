@@ -31,6 +31,16 @@ describe('what a request is', () => {
     expect(kind(get, '/_app/version.json')).toBe('pass')
   })
 
+  it('takes what is shared, and no other form', () => {
+    const form = { ...page, method: 'POST' }
+    expect(kind(form, '/share')).toBe('share')
+    expect(kind({ ...form, mode: 'cors' }, '/share')).toBe('pass')
+    expect(kind(form, '/share/more')).toBe('pass')
+    expect(kind(form, '/api/share')).toBe('pass')
+    expect(kind(form, 'http://127.0.0.1:9/share')).toBe('pass')
+    expect(kind(page, '/share')).toBe('page')
+  })
+
   it('leaves an address with a start token to the companion', () => {
     expect(kind(page, '/?token=abc')).toBe('pass')
   })

@@ -1,5 +1,5 @@
 /** The parts of the service worker that need no worker: what a request is, and what a file needs. */
-export type Kind = 'file' | 'page' | 'pass'
+export type Kind = 'file' | 'page' | 'share' | 'pass'
 
 export interface RequestTraits {
   readonly method: string
@@ -7,7 +7,10 @@ export interface RequestTraits {
   readonly destination: string
 }
 
-/** `file`: part of the build, stored. `page`: a page of the app. `pass`: none of the worker's business. */
+/**
+ * `file`: part of the build, stored. `page`: a page of the app. `share`: what another app gives to this one.
+ * `pass`: none of the worker's business.
+ */
 export function kindOf(
   request: RequestTraits,
   url: URL,
@@ -17,7 +20,10 @@ export function kindOf(
     readonly assetPaths: ReadonlySet<string>
   },
 ): Kind {
-  if (request.method !== 'GET' || url.origin !== build.origin) return 'pass'
+  if (url.origin !== build.origin) return 'pass'
+  if (request.method === 'POST' && request.mode === 'navigate' && url.pathname === '/share')
+    return 'share'
+  if (request.method !== 'GET') return 'pass'
   if (/^\/(api|v1)(\/|$)/.test(url.pathname)) return 'pass'
   if (build.immutablePaths.has(url.pathname) || build.assetPaths.has(url.pathname)) return 'file'
   // A page address with a start token is answered with a redirect and a cookie: only the companion can.

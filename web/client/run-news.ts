@@ -1,0 +1,42 @@
+import type { Outcome } from '#shared/domain/conversation.ts'
+import type { Language } from '#shared/errors/silo-error.ts'
+import type { RunKind } from '#shared/protocol/run-event.ts'
+
+/** A run that took this long is worth a notification, ms; the companion's Web Push has the same limit. */
+export const longRunMs = 20_000
+
+const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled'>, string>>> = {
+  en: {
+    chat: {
+      done: 'An answer is ready.',
+      failed: 'An answer failed.',
+      interrupted: 'An answer was interrupted.',
+    },
+    ingest: {
+      done: 'Documents have been read.',
+      failed: 'Reading documents failed.',
+      interrupted: 'Reading documents was interrupted.',
+    },
+    download: {
+      done: 'A model has been downloaded.',
+      failed: 'A model download failed.',
+      interrupted: 'A model download was interrupted.',
+    },
+  },
+  zh: {
+    chat: { done: '回答已完成。', failed: '回答失败。', interrupted: '回答被中断。' },
+    ingest: { done: '文档已读取完成。', failed: '文档读取失败。', interrupted: '文档读取被中断。' },
+    download: { done: '模型下载完成。', failed: '模型下载失败。', interrupted: '模型下载被中断。' },
+  },
+}
+
+/** One sentence that tells that a task is over, and nothing of what it was about. Also used by the service worker. */
+export function endText(kind: RunKind, outcome: Outcome, language: Language): string {
+  return texts[language][kind][outcome === 'cancelled' ? 'interrupted' : outcome]
+}
+
+/** Where the result of a run is seen. */
+export function pathOfRun({ kind, subject }: { kind: RunKind; subject: string }): string {
+  if (kind === 'chat') return `/c/${encodeURIComponent(subject)}`
+  return kind === 'ingest' ? `/vault/${encodeURIComponent(subject)}` : '/models'
+}

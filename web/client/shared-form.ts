@@ -1,0 +1,75 @@
+import { newId } from '#shared/domain/ids.ts'
+import type { SharedItem } from './shared-items.ts'
+
+/** Characters of text kept of a share, and files of one. */
+const maxText = 200_000
+const maxFiles = 100
+
+/**
+ * What a share target's form holds. Any page on the web can send such a form, so it is only kept and shown:
+ * nothing is sent anywhere before the person says so.
+ */
+export function sharedItemOf(form: FormData, now = Date.now()): SharedItem | undefined {
+  const text = (name: string) => {
+    const value = form.get(name)
+    return typeof value === 'string' ? value.slice(0, maxText) : ''
+  }
+  const files = form.getAll('files').filter((value): value is File => typeof value !== 'string')
+  const item = itemOfFiles(
+    files.filter(({ name, size }) => name !== '' || size > 0),
+    now,
+  )
+  const whole = { ...item, title: text('title'), text: text('text'), url: text('url') }
+  return whole.files.length > 0 || sharedText(whole) !== '' ? whole : undefined
+}
+
+/** Files opened with this app. */
+export function itemOfFiles(files: readonly File[], now = Date.now()): SharedItem {
+  return {
+    id: newId(now),
+    receivedAt: now,
+    title: '',
+    text: '',
+    url: '',
+    state: 'new',
+    files: files.slice(0, maxFiles).map((file) => ({
+      id: newId(now),
+      name: file.name || `shared${endingOf(file.type)}`,
+      type: file.type,
+      size: file.size,
+      content: file,
+    })),
+  }
+}
+
+/** Title, text and address as one text; apps repeat themselves in these fields. */
+export function sharedText(item: Pick<SharedItem, 'title' | 'text' | 'url'>): string {
+  const parts = [item.title, item.text, item.url].map((part) => part.trim()).filter(Boolean)
+  return parts
+    .filter(
+      (part, index) =>
+        !parts.some(
+          (other, at) => at !== index && other.includes(part) && (other !== part || at < index),
+        ),
+    ) // prettier-ignore
+    .join('\n\n')
+}
+
+/** What is sent of an item: its files; a text without files becomes one. */
+export function filesToSend(item: SharedItem): SharedItem['files'] {
+  const text = sharedText(item)
+  if (item.files.length > 0 || text === '') return item.files
+  const content = new Blob([text], { type: 'text/plain' })
+  const name = `${(item.title || text).trim().split('\n')[0]?.slice(0, 60).trim() ?? ''}.txt`
+  return [{ id: item.id, name, type: content.type, size: content.size, content }]
+}
+
+function endingOf(type: string): string {
+  const known: Record<string, string> = {
+    'application/pdf': '.pdf',
+    'image/jpeg': '.jpg',
+    'image/png': '.png',
+    'text/plain': '.txt',
+  }
+  return known[type] ?? ''
+}
