@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import type { GatewayContext, GatewayEnv } from './environment.ts'
+import type { GatewayContext, GatewayEnv, LanRoad } from './environment.ts'
 import type { Caller, GatewayServices } from './services.ts'
 
 const cookieSeconds = 400 * 24 * 3600
@@ -20,10 +20,12 @@ export function sameSite(services: Access): MiddlewareHandler<GatewayEnv> {
     // Another road than local HTTP has named its caller and has no Host.
     if (context.env?.caller) return next()
     const host = context.req.header('host') ?? new URL(context.req.url).host
-    if (!isOurHost(host.toLowerCase(), services)) throw new SiloError('forbidden_host')
+    const lan = context.env?.lan
+    const ours = lan ? isLanHost(host.toLowerCase(), lan) : isOurHost(host.toLowerCase(), services)
+    if (!ours) throw new SiloError('forbidden_host')
     const origin = context.req.header('origin')
-    if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
-      throw new SiloError('forbidden_origin')
+    const isOwn = origin === `https://${host}` || (!lan && origin === `http://${host}`)
+    if (origin !== undefined && !isOwn) throw new SiloError('forbidden_origin')
     const site = context.req.header('sec-fetch-site')
     const isPage = !/^\/(api|v1)(\/|$)/.test(context.req.path)
     if (!isPage && site !== undefined && site !== 'same-origin' && site !== 'none')
@@ -53,8 +55,9 @@ export function signIn(services: Access): MiddlewareHandler<GatewayEnv> {
     if (token === undefined || context.req.method !== 'GET' || /^\/(api|v1)(\/|$)/.test(path))
       return next()
     if (services.sameSecret(token, services.startToken))
-      setCookie(context, cookieName(services), services.startToken, {
+      setCookie(context, cookieName(context, services), services.startToken, {
         httpOnly: true,
+        secure: context.env?.lan !== undefined,
         sameSite: 'Strict',
         path: '/',
         maxAge: cookieSeconds,
@@ -76,14 +79,21 @@ function callerOf(context: GatewayContext, services: Access): Caller | undefined
     const key = services.keys.verify(bearer)
     return key && { kind: 'api-key', keyId: key.id, name: key.name }
   }
-  const cookie = getCookie(context, cookieName(services))
+  const cookie = getCookie(context, cookieName(context, services))
   if (cookie !== undefined && services.sameSecret(cookie, services.startToken))
     return { kind: 'owner' }
   return undefined
 }
 
-function cookieName(services: Access): string {
-  return `silo_${services.port()}`
+/** Cookies know no ports: each server has a name of its own. */
+function cookieName(context: GatewayContext, services: Access): string {
+  return `silo_${context.env?.lan?.port ?? services.port()}`
+}
+
+/** Exactly the names and addresses the LAN server has, with its port: a name that was rebound to it is none. */
+function isLanHost(host: string, lan: LanRoad): boolean {
+  const match = /^([a-z0-9.-]+)(?::(\d+))?$/.exec(host)
+  return match !== null && Number(match[2] ?? 443) === lan.port && lan.accepts(match[1]!)
 }
 
 function isOurHost(host: string, services: Access): boolean {
