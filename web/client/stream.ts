@@ -1,26 +1,17 @@
 import * as v from 'valibot'
-import { runEventsSchema, statusSchema } from '#shared/protocol/api.ts'
+import { runEventsSchema } from '#shared/protocol/api.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
 import { streamMessageSchema, type Change } from '#shared/protocol/stream.ts'
 import { onSignedOut, request } from './api.ts'
+import { carryStream, retryRoad, startRoads } from './roads.ts'
 import { RunFollower, type FollowOptions } from './run-follower.ts'
 import { connection } from './stream.svelte.ts'
 
 export type Topic = Change['topic']
 
-const firstRetryMs = 500
-const lastRetryMs = 15_000
-const helloLimitMs = 10_000
-
 const changeListeners = new Map<Topic, Set<(change: Change) => void>>()
 const runListeners = new Set<(event: RunEvent) => void>()
 const followers = new Map<string, Set<RunFollower>>()
-
-let source: EventSource | undefined
-let helloTimer: ReturnType<typeof setTimeout> | undefined
-let retryTimer: ReturnType<typeof setTimeout> | undefined
-let retryMs = firstRetryMs
-let missed = false
 
 /**
  * Calls `listener` when records of a topic changed, and after each reconnection, because changes may have
@@ -74,70 +65,41 @@ export function followRun(runId: string, options: FollowOptions): () => void {
   }
 }
 
-/** Opens the stream of this tab if it is not open. Safe to call often. */
+/** Opens the stream of this tab, over whichever road leads to the companion. Safe to call often. */
 export function open(): void {
-  if (source || retryTimer !== undefined || typeof EventSource === 'undefined') return
-  if (connection.state !== 'offline') connection.set('connecting')
-  const stream = new EventSource('/api/events')
-  source = stream
-  helloTimer = setTimeout(() => lose(stream), helloLimitMs)
-  stream.addEventListener('message', (message) => receive(String(message.data)))
-  stream.addEventListener('error', () => lose(stream))
+  startRoads()
 }
 
 /** Tries again at once instead of waiting for the back-off, e.g. because the user asked. */
 export function reconnect(): void {
-  if (source) return
-  clearTimeout(retryTimer)
-  retryTimer = undefined
-  retryMs = firstRetryMs
-  open()
+  retryRoad()
 }
 
-function receive(data: string): void {
+/** True for the message that opens the stream. */
+function receive(data: string): boolean {
   const parsed = v.safeParse(streamMessageSchema, parseJson(data))
   // A message of a newer companion that this version does not know is not for it.
-  if (!parsed.success) return
+  if (!parsed.success) return false
   const message = parsed.output
-  if (message.type === 'hello') greet()
-  else if (message.type === 'change') announce(message.change)
+  if (message.type === 'hello') {
+    connection.meet({ id: message.companionId, road: connection.road })
+    return true
+  }
+  if (message.type === 'change') announce(message.change)
   else {
     for (const listener of runListeners) listener(message.event)
     for (const follower of followers.get(message.event.runId) ?? []) follower.push(message.event)
   }
+  return false
 }
 
-function greet(): void {
-  clearTimeout(helloTimer)
-  retryMs = firstRetryMs
-  connection.set('online')
+function up(missed: boolean): void {
   for (const group of followers.values()) for (const follower of group) void follower.catchUp()
   if (missed) for (const topic of changeListeners.keys()) announce({ topic })
-  missed = false
 }
 
 function announce(change: Change): void {
   for (const listener of changeListeners.get(change.topic) ?? []) listener(change)
-}
-
-function lose(stream: EventSource): void {
-  if (source !== stream) return
-  clearTimeout(helloTimer)
-  stream.close()
-  source = undefined
-  missed = true
-  connection.set('offline')
-  void askWhy()
-  retryTimer = setTimeout(() => {
-    retryTimer = undefined
-    open()
-  }, retryMs)
-  retryMs = Math.min(retryMs * 2, lastRetryMs)
-}
-
-/** EventSource hides the status code: an ordinary request tells a stopped companion from a sign-out. */
-async function askWhy(): Promise<void> {
-  await request('/api/status', statusSchema, { timeoutMs: 5000 }).catch(() => {})
 }
 
 function parseJson(text: string): unknown {
@@ -148,11 +110,5 @@ function parseJson(text: string): unknown {
   }
 }
 
+carryStream({ receive, up })
 onSignedOut(() => connection.refuse())
-
-if (typeof window !== 'undefined') {
-  window.addEventListener('online', reconnect)
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') reconnect()
-  })
-}
