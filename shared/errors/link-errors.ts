@@ -123,6 +123,12 @@ export const linkErrors = define({
     en: 'The browser does not allow the microphone here.',
     zh: '浏览器不允许在此使用麦克风。',
   },
+  camera_denied: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The browser does not allow the camera here, or there is none.',
+    zh: '浏览器不允许在此使用摄像头，或没有摄像头。',
+  },
   upload_unknown: {
     httpStatus: 404,
     retryable: false,

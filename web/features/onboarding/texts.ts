@@ -41,6 +41,19 @@ export const t = translator({
     startWithout: 'Start without a chat model',
     startHint: 'The download goes on in the background.',
     egress: 'No account, no telemetry. Only the downloads above use the network.',
+    aloneTitle: 'Silo in this browser',
+    aloneLead:
+      'No companion answers here. Silo works with one of yours, or with this device alone.',
+    pairTitle: 'Pair with a companion',
+    pairText:
+      'A computer of yours runs large models, reads your documents, and goes on while this device sleeps. Scan its code, or paste its link.',
+    pairStart: 'Pair',
+    onlyTitle: 'Use this device only',
+    onlyText:
+      'A small model answers in the page, also offline. It knows less, and your documents stay on the other machine.',
+    onlyStart: 'Continue without',
+    aloneLater:
+      'You can pair at any time: the name at the top, or Devices. No account, no telemetry.',
   },
   zh: {
     titleReady: '本机已就绪',
@@ -82,5 +95,15 @@ export const t = translator({
     startWithout: '暂无对话模型，先进入',
     startHint: '下载会在后台继续。',
     egress: '没有账号，没有遥测。只有上述下载会使用网络。',
+    aloneTitle: '在此浏览器中使用 Silo',
+    aloneLead: '这里没有伴侣程序应答。Silo 可以配合您的伴侣程序使用，也可以只用此设备。',
+    pairTitle: '与伴侣程序配对',
+    pairText:
+      '您的一台电脑运行大模型、读取您的文档，并在此设备休眠时继续工作。扫描它的配对码，或粘贴链接。',
+    pairStart: '配对',
+    onlyTitle: '只用此设备',
+    onlyText: '由页面中的小模型回答，离线也可用。它懂得较少，您的文档仍留在另一台机器上。',
+    onlyStart: '暂不配对',
+    aloneLater: '随时可以配对：点按顶部名称，或进入“设备”。没有账号，没有遥测。',
   },
 })

@@ -2,6 +2,7 @@ import { translator } from '#web/ui/i18n.svelte.ts'
 
 export const t = translator({
   en: {
+    ownersOnly: 'Models, answers and keys are set by the owner of this companion.',
     title: 'Settings',
     interface: 'Interface',
     language: 'Language',
@@ -68,6 +69,7 @@ export const t = translator({
       'Questions, answers and documents: nothing. The only outgoing connections are model downloads you start yourself. There is no account and no telemetry.',
   },
   zh: {
+    ownersOnly: '模型、回答和密钥由此伴侣程序的所有者设置。',
     title: '设置',
     interface: '界面',
     language: '语言',

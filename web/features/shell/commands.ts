@@ -1,3 +1,4 @@
+import { access } from '#web/client/access.svelte.ts'
 import { isOffered, perform, type CommandName } from '#web/ui/commands.ts'
 import { language } from '#web/ui/i18n.svelte.ts'
 import type { IconName } from '#web/ui/icons.ts'
@@ -65,14 +66,24 @@ export function listCommands({ go, newChat, shortcuts }: Actions): Command[] {
       keys: '?',
       run: shortcuts,
     },
-    ...pages.map((page, index): Command => ({
-      id: page.key,
-      label: t('goTo', { page: t(page.key) }),
-      icon: page.icon,
+    ...pages
+      .map((page, index): Command => ({
+        id: page.key,
+        label: t('goTo', { page: t(page.key) }),
+        icon: page.icon,
+        group: 'pages',
+        keys: `Alt+${index + 1}`,
+        run: () => go(page.href),
+      }))
+      .filter((_, index) => access.may(pages[index]!.least)),
+    {
+      id: 'pair',
+      label: t('pairHere'),
+      also: 'pair companion link scan 配对',
+      icon: 'link',
       group: 'pages',
-      keys: `Alt+${index + 1}`,
-      run: () => go(page.href),
-    })),
+      run: () => go('/pair'),
+    },
   ]
 }
 

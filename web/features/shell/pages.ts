@@ -1,12 +1,14 @@
+import type { Role } from '#shared/domain/device.ts'
 import type { IconName } from '#web/ui/icons.ts'
 
-/** The pages of the rail, in its order; also reached by Alt+1 to Alt+4. */
+/** The pages of the rail, in its order, with the least role they are of use to; also reached by Alt and a digit. */
 export const pages = [
-  { key: 'chat', href: '/', icon: 'chat' },
-  { key: 'vault', href: '/vault', icon: 'vault' },
-  { key: 'models', href: '/models', icon: 'models' },
-  { key: 'settings', href: '/settings', icon: 'settings' },
-] as const satisfies readonly { key: string; href: string; icon: IconName }[]
+  { key: 'chat', href: '/', icon: 'chat', least: 'guest' },
+  { key: 'vault', href: '/vault', icon: 'vault', least: 'member' },
+  { key: 'models', href: '/models', icon: 'models', least: 'owner' },
+  { key: 'devices', href: '/devices', icon: 'phone', least: 'guest' },
+  { key: 'settings', href: '/settings', icon: 'settings', least: 'guest' },
+] as const satisfies readonly { key: string; href: string; icon: IconName; least: Role }[]
 
 /** Whether a path belongs to a page of the rail. */
 export function isPage(href: string, path: string): boolean {

@@ -1,3 +1,4 @@
+import { access } from '#web/client/access.svelte.ts'
 import { perform } from '#web/ui/commands.ts'
 import { pages } from './pages.ts'
 
@@ -19,8 +20,8 @@ export function handleShortcut(event: KeyboardEvent, actions: Actions): boolean 
     if (key === 'b' && !event.shiftKey) return perform('toggle-list')
     return false
   }
-  const page = event.altKey ? pages[Number(/^Digit([1-4])$/.exec(event.code)?.[1]) - 1] : undefined
-  if (page) return done(() => actions.go(page.href))
+  const page = event.altKey ? pages[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1] : undefined
+  if (page && access.may(page.least)) return done(() => actions.go(page.href))
   // An open dialog keeps Escape for itself.
   if (key === 'escape') return !document.querySelector('dialog[open]') && perform('stop')
   if (event.altKey || isTyping(event.target)) return false
