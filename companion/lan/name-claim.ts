@@ -80,23 +80,23 @@ export class NameClaim {
     const step = (): void => {
       if (sent === probes) return this.#announce(2)
       sent++
+      this.#after(probeGapMs, step)
       this.#options.send({
         type: 'query',
         questions: [{ name: this.name, type: 'ANY', class: 'IN' }],
         authorities: addressRecords(this.name, this.#options.addresses, undefined, false),
       })
-      this.#after(probeGapMs, step)
     }
     this.#after(delayMs, step)
   }
 
   #announce(times: number): void {
     this.#set('held')
+    if (times > 1) this.#after(announceGapMs, () => this.#announce(times - 1))
     this.#options.send({
       type: 'response',
       answers: addressRecords(this.name, this.#options.addresses),
     })
-    if (times > 1) this.#after(announceGapMs, () => this.#announce(times - 1))
   }
 
   #lose(): void {
