@@ -68,6 +68,19 @@ export const linkErrors = define({
     en: 'There is no companion at {address}.',
     zh: '{address} 处没有伴侣程序。',
   },
+  lan_port_in_use: {
+    httpStatus: 409,
+    retryable: true,
+    en: 'Port {port} is used by another program. Set SILO_LAN_PORT to another one.',
+    zh: '端口 {port} 已被其他程序占用。请将 SILO_LAN_PORT 设为其他端口。',
+    recovery: 'retry',
+  },
+  lan_not_allowed: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'The configuration keeps the local network off (SILO_LAN=0).',
+    zh: '配置已禁用局域网访问（SILO_LAN=0）。',
+  },
   insecure_context: {
     httpStatus: 400,
     retryable: false,
@@ -100,6 +113,14 @@ export const linkErrors = define({
     en: 'This browser has room for {available} bytes, but {needed} are needed.',
     zh: '此浏览器可用空间为 {available} 字节，需要 {needed} 字节。',
     recovery: 'free-disk',
+  },
+
+  page_storage_failed: {
+    httpStatus: 500,
+    retryable: true,
+    en: 'This browser could not store it on this device.',
+    zh: '此浏览器无法将其保存到本机。',
+    recovery: 'retry',
   },
 
   // Speech and sharing
@@ -140,6 +161,13 @@ export const linkErrors = define({
     retryable: true,
     en: 'What arrived of “{name}” is not the file that was sent; it was thrown away.',
     zh: '收到的“{name}”与发送的文件不一致，已丢弃。',
+    recovery: 'retry',
+  },
+  push_unavailable: {
+    httpStatus: 503,
+    retryable: true,
+    en: 'This browser did not connect to its push service. It may be offline, or not allow notifications.',
+    zh: '此浏览器未能连接其推送服务，可能处于离线状态或未允许通知。',
     recovery: 'retry',
   },
   push_off: {

@@ -2,10 +2,12 @@ import { newId } from '#shared/domain/ids.ts'
 import { runResponseSchema, type StartRun } from '#shared/protocol/api.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
 import { request } from './api.ts'
+import { noteOwnRun } from './read-marks.ts'
 
 /** Starts a run; the same id and body twice start it once. */
 export async function startRun(body: StartRun): Promise<RunSummary> {
   const { run } = await request('/api/runs', runResponseSchema, { method: 'POST', body })
+  noteOwnRun(run.id)
   return run
 }
 

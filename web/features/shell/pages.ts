@@ -4,6 +4,7 @@ import type { IconName } from '#web/ui/icons.ts'
 /** The pages of the rail, in its order, with the least role they are of use to; also reached by Alt and a digit. */
 export const pages = [
   { key: 'chat', href: '/', icon: 'chat', least: 'guest' },
+  { key: 'inbox', href: '/inbox', icon: 'inbox', least: 'guest' },
   { key: 'vault', href: '/vault', icon: 'vault', least: 'member' },
   { key: 'models', href: '/models', icon: 'models', least: 'owner' },
   { key: 'devices', href: '/devices', icon: 'phone', least: 'guest' },

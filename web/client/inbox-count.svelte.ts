@@ -1,0 +1,6 @@
+class InboxCount {
+  /** Results that wait to be seen; written by the inbox, which is loaded after the first page. */
+  unread = $state(0)
+}
+
+export const inboxCount = new InboxCount()
