@@ -13,7 +13,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 export interface PageFilesInit {
   readonly library: {
     list(): ModelState[]
-    resolve(id: string, task: ModelTask, signal: AbortSignal): Promise<ModelFile>
+    resolve(id: string, task: ModelTask, signal: AbortSignal): Promise<Pick<ModelFile, 'path'>>
   }
   /** `<directory>/<id>/pair.json` beside the files it names: compiled models a person has put there. */
   readonly directory: string
@@ -33,7 +33,7 @@ export class PageFiles {
   async list(): Promise<PageModelOffer[]> {
     const own = this.#init.library
       .list()
-      .filter(({ installed, imported }) => installed && !imported)
+      .filter(({ entry, installed, imported }) => installed && !imported && entry.task !== 'speech')
       .map(({ entry: { id, size, sha256 } }) => ({
         id,
         files: [{ name: `${id}.gguf`, size, sha256 }],

@@ -1,7 +1,7 @@
 import type { LoadedModel } from '#shared/contracts/engine.ts'
 import type { SiloError } from '#shared/errors/silo-error.ts'
 import type { PageAbility } from '#shared/router/placement.ts'
-import type { PageChoice } from './capability.ts'
+import type { PageChoice, PageProbe } from './capability.ts'
 import type { PageModel } from './page-models/catalogue.ts'
 
 /**
@@ -25,6 +25,9 @@ export interface PageModelState {
   /** Bytes in all; 0 while it is not known. */
   readonly size: number
   readonly downloading: boolean
+  readonly loaded: boolean
+  /** As measured on this device. */
+  readonly tokensPerSecond?: number
   /** What the last download ended with. */
   readonly error?: SiloError
 }
@@ -39,6 +42,8 @@ export interface PageEngine extends AsyncDisposable {
   /** What could run here, best first; the last is always retrieval only. Empty until `start` is done. */
   readonly choices: readonly PageChoice[]
   readonly models: readonly PageModelState[]
+  /** What this browser can do; undefined until `start` is done. */
+  readonly probed: PageProbe | undefined
   /** Probes this browser and looks at what is stored; later calls do nothing. Never throws. */
   start(): Promise<void>
   /** Called whenever anything above changes; returns the way to stop listening. */

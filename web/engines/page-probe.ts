@@ -4,6 +4,9 @@ import { wasmFeatures } from './wasm-features.ts'
 /** A GPU that does not answer within this is as good as none, ms. */
 const gpuLimit = 8_000
 const count = 256
+/** Flags of WebGPU's buffers and maps; the type library names the interfaces only. */
+const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
+const mapRead = 1
 
 /** Finds out what this browser can do by doing it. Never throws; takes some hundred milliseconds. */
 export async function probePage(): Promise<PageProbe> {
@@ -102,8 +105,8 @@ async function computes(device: GPUDevice, type: 'f32' | 'f16'): Promise<boolean
   const module = device.createShaderModule({ code })
   const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } }) // prettier-ignore
   const size = count * 4
-  const numbers = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC }) // prettier-ignore
-  const copy = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }) // prettier-ignore
+  const numbers = device.createBuffer({ size, usage: usage.storage | usage.copySource }) // prettier-ignore
+  const copy = device.createBuffer({ size, usage: usage.mapRead | usage.copyTarget }) // prettier-ignore
   const layout = pipeline.getBindGroupLayout(0)
   const group = device.createBindGroup({ layout, entries: [{ binding: 0, resource: { buffer: numbers } }] }) // prettier-ignore
   const commands = device.createCommandEncoder()
@@ -115,7 +118,7 @@ async function computes(device: GPUDevice, type: 'f32' | 'f16'): Promise<boolean
   commands.copyBufferToBuffer(numbers, 0, copy, 0, size)
   device.queue.submit([commands.finish()])
   if (await device.popErrorScope()) return false
-  await copy.mapAsync(GPUMapMode.READ)
+  await copy.mapAsync(mapRead)
   const read = new Float32Array(copy.getMappedRange())
   return read.every((value, index) => value === 0.5 * index + 3)
 }

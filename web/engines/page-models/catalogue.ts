@@ -1,11 +1,10 @@
-import type { ModelTask } from '#shared/domain/model.ts'
 import type { PageFile, WebLlmPair } from '#shared/domain/page-model.ts'
 
 /** A model small enough for a page. */
 export interface PageModel {
   readonly id: string
   readonly name: string
-  readonly task: ModelTask
+  readonly task: 'chat' | 'embed'
   readonly engine: 'wllama' | 'web-llm'
   readonly languages: readonly string[]
   readonly licence: string

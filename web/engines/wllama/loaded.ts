@@ -1,4 +1,11 @@
 import type {
+  ChatCompletionChunk,
+  ChatCompletionParams,
+  RawCompletionChunk,
+  RawCompletionParams,
+  StreamParams,
+} from '@wllama/wllama/esm/index.js'
+import type {
   EngineState,
   GenerateEvent,
   GenerateRequest,
@@ -22,6 +29,9 @@ export interface WllamaModelInit {
   readonly onState: (state: EngineState) => void
   readonly onDispose: () => void
 }
+
+type TextRequest = RawCompletionParams & StreamParams<RawCompletionChunk>
+type ChatRequest = ChatCompletionParams & StreamParams<ChatCompletionChunk>
 
 /** No sign of life for so long means the worker hangs: one step takes seconds even on a slow phone. */
 const silenceLimit = 180_000
@@ -185,7 +195,7 @@ export class WllamaModel implements LoadedModel {
     const watchdog = new Watchdog(() => this.kill())
     const options = {
       ...body,
-      stream: true,
+      stream: true as const,
       abortSignal: stop,
       onData: (chunk: Chunk) => {
         watchdog.seen(silenceLimit)
@@ -195,8 +205,12 @@ export class WllamaModel implements LoadedModel {
     const unwatch = onAbort(stop, () => watchdog.seen(stopLimit))
     watchdog.seen(silenceLimit)
     try {
-      const call = 'prompt' in body ? 'createCompletion' : 'createChatCompletion'
-      await this.#alive(session.wllama[call](options as never) as Promise<unknown>)
+      const { wllama } = session
+      const call: Promise<void> =
+        'prompt' in body
+          ? wllama.createCompletion(options as unknown as TextRequest)
+          : wllama.createChatCompletion(options as unknown as ChatRequest)
+      await this.#alive(call)
     } catch (error) {
       if (error instanceof Error && error.name === 'AbortError' && stop.aborted) return
       throw this.#failure(error, session)
