@@ -10,6 +10,7 @@ import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
+import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composePush } from './compose/push.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
@@ -65,6 +66,7 @@ export interface Overrides {
   readonly catalogue?: readonly CatalogueEntry[]
   readonly log?: Log
   readonly webRoot?: string
+  readonly lan?: LanOverrides
 }
 
 /** Used for the vault unless the settings name another at the start. */
@@ -175,6 +177,9 @@ async function build(
   })
   closers.push(() => push.close())
 
+  const lan = composeLan({ config, companionId, settings, changes, log, app: () => app, ...overrides.lan }) // prettier-ignore
+  closers.push(() => lan[Symbol.asyncDispose]())
+
   let port = config.port
   const services: GatewayServices = {
     companionId,
@@ -243,6 +248,7 @@ async function build(
     keys,
     egress,
     push,
+    lan: lan.service,
     get uploads() {
       return uploads
     },
@@ -259,9 +265,11 @@ async function build(
     startRun: services.startRun,
   })
   closers.push(() => uploads.close())
-  const server = await listen(createGateway(services), config)
+  const app = createGateway(services)
+  const server = await listen(app, config)
   port = server.port
   closers.push(() => server.close())
+  await lan.start()
   // How the CLI finds a companion whose port is not the configured one.
   const addressPath = join(home, 'companion.json')
   writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))

@@ -28,11 +28,13 @@ describe('configuration', () => {
       allowedHosts: [],
     })
     writeFileSync(join(home, 'config.json'), '{"port": 8000, "threads": 2}')
-    const env = { SILO_HOME: home, SILO_PORT: '9000', SILO_OFFLINE: '1', SILO_ALLOWED_HOSTS: 'a.lan, B.lan:80' } // prettier-ignore
+    const env = { SILO_HOME: home, SILO_PORT: '9000', SILO_OFFLINE: '1', SILO_LAN: '1', SILO_LAN_PORT: '8443', SILO_ALLOWED_HOSTS: 'a.lan, B.lan:80' } // prettier-ignore
     expect(loadConfig(env)).toMatchObject({
       port: 9000,
       threads: 2,
       offline: true,
+      lan: true,
+      lanPort: 8443,
       allowedHosts: ['a.lan', 'b.lan:80'],
     })
   })
@@ -45,6 +47,8 @@ describe('configuration', () => {
     [{ SILO_THREADS: '0' }, 'SILO_THREADS'],
     [{ SILO_OFFLINE: 'perhaps' }, 'SILO_OFFLINE'],
     [{ SILO_ALLOWED_HOSTS: 'a b' }, 'SILO_ALLOWED_HOSTS'],
+    [{ SILO_LAN: 'maybe' }, 'SILO_LAN'],
+    [{ SILO_LAN_PORT: '65533' }, 'SILO_LAN_PORT'],
   ])('names the variable at fault: %o', (env, field) => {
     expect(() => loadConfig({ SILO_HOME: home, ...env })).toThrow(
       expect.objectContaining({ code: 'config_invalid', field }),

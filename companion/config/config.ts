@@ -21,6 +21,9 @@ const settingsSchema = v.strictObject({
   hfEndpoint: v.optional(httpUrl),
   offline: v.optional(v.boolean()),
   threads: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
+  lan: v.optional(v.boolean()),
+  // The page about the certificate has the third port after it.
+  lanPort: v.optional(v.pipe(port, v.maxValue(65_532))),
   allowedHosts: v.optional(v.pipe(v.array(hostName), v.maxLength(100))),
   maxUploadBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
 })
@@ -39,6 +42,10 @@ export interface Config {
   readonly offline: boolean
   /** Threads of the engine; absent lets the engine choose. */
   readonly threads?: number
+  /** The app over HTTPS in the local network: on or never; absent: the person's switch, which is off at first. */
+  readonly lan?: boolean
+  /** Of that; 7451 unless told, and 0 picks free ones. */
+  readonly lanPort?: number
   /** Host names, beside the loopback ones, under which the companion may be addressed. */
   readonly allowedHosts: readonly string[]
   /** Bytes a file from another device may have; 2 GiB unless told. */
@@ -62,6 +69,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...(merged.hfEndpoint === undefined ? {} : { hfEndpoint: merged.hfEndpoint }),
     offline: merged.offline ?? false,
     ...(merged.threads === undefined ? {} : { threads: merged.threads }),
+    ...(merged.lan === undefined ? {} : { lan: merged.lan }),
+    ...(merged.lanPort === undefined ? {} : { lanPort: merged.lanPort }),
     allowedHosts: merged.allowedHosts ?? [],
     ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
   }
@@ -91,6 +100,8 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_HF_ENDPOINT: 'hfEndpoint',
   SILO_OFFLINE: 'offline',
   SILO_THREADS: 'threads',
+  SILO_LAN: 'lan',
+  SILO_LAN_PORT: 'lanPort',
   SILO_ALLOWED_HOSTS: 'allowedHosts',
   SILO_MAX_UPLOAD_BYTES: 'maxUploadBytes',
 }
@@ -109,9 +120,9 @@ function readEnvSettings(env: NodeJS.ProcessEnv): FileSettings {
 }
 
 function fromText(key: keyof FileSettings, text: string): unknown {
-  if (key === 'port' || key === 'threads' || key === 'maxUploadBytes')
+  if (key === 'port' || key === 'lanPort' || key === 'threads' || key === 'maxUploadBytes')
     return /^\d+$/.test(text) ? Number(text) : text
-  if (key === 'offline') return text === '1' || text === 'true' ? true : text === '0' || text === 'false' ? false : text // prettier-ignore
+  if (key === 'offline' || key === 'lan') return text === '1' || text === 'true' ? true : text === '0' || text === 'false' ? false : text // prettier-ignore
   if (key === 'allowedHosts')
     return text
       .split(',')

@@ -18,6 +18,7 @@ import type { Collection, Document, DocumentText, Problem, SearchHit } from '#sh
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { StartRun, Status } from '#shared/protocol/api.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
+import type { Lan } from '#shared/protocol/lan.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
 import type { ModelLease } from './openai/access.ts'
 
@@ -65,6 +66,13 @@ export interface VaultService {
   ): Promise<SearchHit[]>
 }
 
+/** The app over HTTPS in the local network. */
+export interface LanService {
+  state(): Lan
+  /** Resolves when it is so, or has failed: the state says which. */
+  set(on: boolean): Promise<Lan>
+}
+
 /** What the gateway serves. Built by compose.ts. */
 export interface GatewayServices {
   readonly companionId: string
@@ -105,6 +113,7 @@ export interface GatewayServices {
   readonly pageModels?: PageFiles
   readonly push?: Push
   readonly egress?: EgressLedger
+  readonly lan?: LanService
   /** Compares in constant time. */
   sameSecret(given: string, expected: string): boolean
 }

@@ -11,6 +11,8 @@ export interface InstallPage {
   /** The authority's name, and the app's address. */
   readonly authority: string
   readonly appUrl: string
+  /** The app's address by name, where there is one and the page was opened by number. */
+  readonly stableUrl: string | undefined
 }
 
 const style = `
@@ -90,7 +92,8 @@ export function renderInstallPage(page: InstallPage): string {
 ${order.map((system) => systemSection(texts.systems[system], system === page.system, texts)).join('\n')}
 <p class="dim">${texts.otherFiles} <a href="/silo-ca.crt">DER (.crt)</a> · <a href="/silo-ca.pem">PEM</a> · <a href="/silo-ca.mobileconfig">Apple (.mobileconfig)</a></p>
 <h2><span>3</span>${texts.step3}</h2>
-<a class="button open" href="${escape(page.appUrl)}">${texts.open}</a>
+<a class="button open" href="${escape(page.stableUrl ?? page.appUrl)}">${texts.open}</a>
+${page.stableUrl === undefined ? '' : `<p>${texts.byNumber} <a href="${escape(page.appUrl)}">${escape(page.appUrl)}</a></p>`}
 <p class="dim">${texts.openHint}</p>
 <p>${marked(texts.addToHome)}</p>
 <h2>${texts.aboutTitle}</h2>

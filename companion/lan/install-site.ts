@@ -13,6 +13,8 @@ export interface InstallSiteOptions {
   readonly accepts: LanRoad['accepts']
   /** Port of the page itself. */
   readonly port: () => number
+  /** A name that stays when the address changes; what the page leads to first. */
+  readonly stableName: () => string | undefined
 }
 
 const common = {
@@ -55,12 +57,15 @@ export function createInstallSite(
         },
       })
     if (url.pathname === '/') {
+      const stable = options.stableName()
       const page = renderInstallPage({
         language: languageOf(url.searchParams.get('lang') ?? request.headers.get('accept-language')), // prettier-ignore
         system: systemOf(request.headers.get('user-agent') ?? ''),
         fingerprint: ca.fingerprint,
         authority,
         appUrl: `${appUrl}/`,
+        stableUrl:
+          stable === undefined || isName(name) ? undefined : `https://${stable}:${appPort}/`,
       })
       const type = 'text/html; charset=utf-8'
       return new Response(page, {
@@ -92,6 +97,10 @@ function hostOf(header: string, { accepts, port }: InstallSiteOptions): string |
   return name !== undefined && Number(match?.[2] ?? 80) === port() && accepts(name)
     ? name
     : undefined
+}
+
+function isName(host: string): boolean {
+  return !/^[\d.]+$/.test(host)
 }
 
 /** `zh` or `en`, whichever the reader wants more; English where it wants neither. */

@@ -26,6 +26,7 @@ export interface InstallTexts {
   readonly otherFiles: string
   readonly step3: string
   readonly openHint: string
+  readonly byNumber: string
   readonly open: string
   readonly addToHome: string
   readonly aboutTitle: string
@@ -44,7 +45,9 @@ const en: InstallTexts = {
   removeTitle: 'Remove it again',
   otherFiles: 'Other forms of the file:',
   step3: 'Open Silo',
-  openHint: 'Close this tab’s browser once and open it again if it still warns.',
+  openHint: 'If it still warns, end the browser once and open it again.',
+  byNumber:
+    'The name stays the same when the companion’s address changes. If it is not found, take the address:',
   open: 'Open Silo over https',
   addToHome:
     'Then install it: in Safari [Share] → [Add to Home Screen], in Chrome [⋮] → [Install app].',
@@ -142,6 +145,7 @@ const zh: InstallTexts = {
   otherFiles: '其他文件格式：',
   step3: '打开 Silo',
   openHint: '如果仍有警告，请完全退出浏览器后重新打开。',
+  byNumber: '伴侣程序的地址改变时，名称保持不变。如果无法找到该名称，请使用地址：',
   open: '通过 https 打开 Silo',
   addToHome: '然后安装应用：Safari 中选择[共享] → [添加到主屏幕]，Chrome 中选择 [⋮] → [安装应用]。',
   aboutTitle: '您同意的内容',

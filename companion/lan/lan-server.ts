@@ -39,7 +39,7 @@ export class LanServer {
     this.#plain = plain
   }
 
-  /** @throws SiloError port_in_use */
+  /** @throws SiloError lan_port_in_use */
   static async listen(options: LanServerOptions): Promise<LanServer> {
     const { app, install, accepts, certificate, host = '0.0.0.0' } = options
     let port = options.port
@@ -88,7 +88,7 @@ function refuseStrangers(socket: Socket): void {
 function listen(server: AnyServer, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(new SiloError('port_in_use', { params: { port }, cause })),
+      reject(new SiloError('lan_port_in_use', { params: { port }, cause })),
     )
     server.listen(port, host, () => resolve(portOf(server)))
   })

@@ -10,6 +10,8 @@ export const settingsSchema = v.object({
   onboarded: v.boolean(),
   /** Tell browsers by their makers' push services that a task is over. Leaves the house, hence off. */
   webPush: v.boolean(),
+  /** Is the app served over HTTPS in the local network? Changed by `PATCH /api/lan`; absent: as configured. */
+  lan: v.optional(v.boolean()),
 })
 export type Settings = v.InferOutput<typeof settingsSchema>
 

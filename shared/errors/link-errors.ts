@@ -44,6 +44,12 @@ export const linkErrors = define({
     en: 'There is no such pairing.',
     zh: '没有这个配对请求。',
   },
+  too_many_requests: {
+    httpStatus: 429,
+    retryable: true,
+    en: 'This device asks too many things at once.',
+    zh: '此设备同时发出的请求过多。',
+  },
   device_unknown: {
     httpStatus: 404,
     retryable: false,

@@ -147,7 +147,7 @@ export const folderListSchema = v.object({
 
 // GET/PATCH /api/settings
 export const settingsResponseSchema = v.object({ settings: settingsSchema })
-export const patchSettingsSchema = v.partial(settingsSchema)
+export const patchSettingsSchema = v.partial(v.omit(settingsSchema, ['lan']))
 // GET/POST /api/keys · DELETE /api/keys/:id → 204
 export const keyListSchema = v.object({ keys: v.array(apiKeySchema) })
 export const createKeySchema = v.object({ name: title })
