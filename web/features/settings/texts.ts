@@ -64,9 +64,9 @@ export const t = translator({
     cores: '{n|core|cores}',
     engine: 'Engine',
     threads: '{n|thread|threads}',
-    egress: 'What leaves this machine',
+    egress: 'What left this house',
     egressText:
-      'Questions, answers and documents: nothing. The only outgoing connections are model downloads you start yourself. There is no account and no telemetry.',
+      'Questions, answers and documents stay on your devices. Each connection to a machine outside is written here before it is made: model downloads you start, and notifications through push services while those are on. There is no account and no telemetry.',
   },
   zh: {
     ownersOnly: '模型、回答和密钥由此伴侣程序的所有者设置。',
@@ -130,8 +130,8 @@ export const t = translator({
     cores: '{n} 核',
     engine: '引擎',
     threads: '{n} 线程',
-    egress: '哪些数据会离开本机',
+    egress: '离开家的数据',
     egressText:
-      '问题、回答和文档都不会离开本机。仅在您主动下载模型时才会对外联网。没有账号，也没有遥测。',
+      '问题、回答和文档只留在您的设备上。每次对外连接都会在发生之前记录于此：您主动下载的模型，以及在开启时经由推送服务的通知。没有账号，也没有遥测。',
   },
 })
