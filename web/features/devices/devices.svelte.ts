@@ -31,15 +31,15 @@ export class DevicesStore {
   /** Reads everything and keeps it fresh. Returns the end of it. */
   start(): () => void {
     const load = () => {
-      void this.devices.load()
+      // Only an owner may ask.
+      if (access.may('owner')) void this.devices.load()
       void this.peers.load()
     }
     const stop = onChange('devices', load)
     const timer = setInterval(() => {
       if (document.visibilityState === 'visible') void this.peers.load()
     }, lookAgainMs)
-    load()
-    void this.link.load()
+    void this.link.load().then(load)
     return () => {
       stop()
       clearInterval(timer)

@@ -63,6 +63,9 @@ export class PairStore {
 
   /** Shows that a link cannot be used. */
   refuse(cause: unknown): void {
+    this.cancel()
+    this.#invitation = undefined
+    this.#address = undefined
     this.#fail(cause)
   }
 
