@@ -1,0 +1,165 @@
+import { branchOf, type Message } from '#shared/domain/conversation.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { buildContext, type BuiltContext, type SentPrompt } from '#shared/generation/context.ts'
+import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
+import { languageOf } from '#shared/generation/language.ts'
+import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
+import type { RunEventBody } from '#shared/protocol/run-event.ts'
+import type { PlacementReason } from '#shared/router/placement.ts'
+import type { PageModelLease, PageModels, PageRetrieval } from './ports.ts'
+
+/** An answer longer than this has lost its way, the more so of a small model. */
+const maxAnswerTokens = 2048
+const temperature = 0.4
+const passageCount = 4
+
+export interface PageTurn {
+  readonly messages: readonly Message[]
+  /** Where the contexts of earlier answers began, by assistant message id. */
+  readonly sent: ReadonlyMap<string, SentPrompt>
+  /** The user message to answer. */
+  readonly parentId: string
+  readonly modelId: string | undefined
+  readonly collectionIds: readonly string[]
+  readonly reason: PlacementReason
+}
+
+export interface PageAnswerDeps {
+  readonly models: PageModels
+  readonly retrieve?: PageRetrieval | undefined
+  readonly deviceName: string
+}
+
+/** What an answer has become so far; written to its message when the run ends, however it ends. */
+export interface PageDraft extends Pick<Message, 'text' | 'modelId' | 'usage' | 'placement'> {
+  sentFrom?: string
+}
+
+type Emit = (body: Exclude<RunEventBody, { type: 'run-started' | 'run-ended' }>) => void
+
+/** Answers one user message with the model of this page. */
+export async function answerInPage(
+  turn: PageTurn,
+  draft: PageDraft,
+  emit: Emit,
+  signal: AbortSignal,
+  deps: PageAnswerDeps,
+): Promise<{ stopReason: 'stop' | 'length' }> {
+  const branch = branchOf(turn.messages, turn.parentId)
+  const question = branch.at(-1)
+  if (question?.role !== 'user') throw new SiloError('message_unknown')
+  const lease = await acquire(turn, emit, signal, deps.models)
+  try {
+    draft.modelId = lease.modelId
+    draft.placement = {
+      place: 'page',
+      device: deps.deviceName,
+      engine: lease.engineId,
+      reason: turn.reason,
+    }
+    emit({ type: 'placement-chosen', ...draft.placement, modelId: lease.modelId })
+    const { collectionIds } = turn
+    const hits =
+      deps.retrieve && collectionIds.length > 0
+        ? await deps.retrieve(
+            { query: question.text.slice(0, 2000), collectionIds, limit: passageCount },
+            signal,
+          )
+        : []
+    const context = await buildContext(
+      {
+        branch,
+        sent: turn.sent,
+        systemPrompt: defaultSystemPrompt(languageOf(branch[0]?.text ?? ''), hits.length > 0),
+        language: languageOf(question.text),
+        hits,
+        loaded: lease.loaded,
+      },
+      signal,
+    )
+    if (context.sent.from !== undefined) draft.sentFrom = context.sent.from
+    emit({
+      type: 'context-built',
+      usedTokens: context.usedTokens,
+      limitTokens: context.limitTokens,
+      answerTokens: context.answerTokens,
+      droppedMessageIds: [...context.droppedMessageIds],
+      passages: context.passages.length,
+      droppedPassages: context.droppedPassages,
+    })
+    return await generate(lease, context, draft, emit, signal)
+  } finally {
+    await lease.release()
+  }
+}
+
+async function acquire(
+  turn: PageTurn,
+  emit: Emit,
+  signal: AbortSignal,
+  models: PageModels,
+): Promise<PageModelLease> {
+  let shown = -1
+  return models.acquire(turn.modelId, {
+    signal,
+    onWaiting: () => emit({ type: 'progress', stage: 'queued', done: 0, unit: 'steps' }),
+    onProgress(fraction) {
+      const percent = Math.floor(fraction * 20) * 5
+      if (percent <= shown) return
+      shown = percent
+      emit({ type: 'progress', stage: 'loading-model', done: percent, total: 100, unit: 'steps' })
+    },
+  })
+}
+
+async function generate(
+  lease: PageModelLease,
+  context: BuiltContext,
+  draft: PageDraft,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<{ stopReason: 'stop' | 'length' }> {
+  const batcher = new DeltaBatcher((text) => {
+    draft.text += text
+    emit({ type: 'text-delta', text })
+  })
+  const started = performance.now()
+  let firstTokenAt: number | undefined
+  try {
+    const room = Math.min(maxAnswerTokens, context.limitTokens - context.usedTokens)
+    const events = lease.loaded.generate(
+      {
+        prompt: context.prompt,
+        temperature,
+        maxTokens: Math.max(context.answerTokens, room),
+      },
+      signal,
+    )
+    for await (const event of events) {
+      if (event.type === 'text') {
+        firstTokenAt ??= performance.now()
+        batcher.push(event.text)
+      } else if (event.type === 'end') {
+        batcher.flush()
+        draft.usage = {
+          promptTokens: event.promptTokens,
+          cachedTokens: event.cachedTokens,
+          completionTokens: event.completionTokens,
+          firstTokenMs: Math.round((firstTokenAt ?? performance.now()) - started),
+          decodeMs: Math.round(event.decodeMs),
+        }
+        emit({ type: 'usage', usage: draft.usage })
+        if (event.reason === 'abort') signal.throwIfAborted()
+        return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
+      }
+    }
+    signal.throwIfAborted()
+    throw new SiloError('engine_crashed')
+  } catch (error) {
+    // What was said before the failure is kept.
+    batcher.flush()
+    throw error
+  } finally {
+    batcher.stop()
+  }
+}
