@@ -11,6 +11,7 @@ import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
+import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
@@ -67,6 +68,7 @@ export interface Overrides {
   readonly log?: Log
   readonly webRoot?: string
   readonly lan?: LanOverrides
+  readonly link?: LinkOverrides
 }
 
 /** Used for the vault unless the settings name another at the start. */
@@ -172,13 +174,31 @@ async function build(
     egress,
     runs,
     enabled: () => settings.get().webPush,
-    spaceOfDevice: (id) => (id === '' ? '' : undefined),
+    spaceOfDevice: (id) => {
+      if (id === '') return ''
+      const device = link.device(id)
+      return device && (device.role === 'owner' ? '' : id)
+    },
     log,
   })
   closers.push(() => push.close())
 
   const lan = composeLan({ config, companionId, settings, changes, log, app: () => app, ...overrides.lan }) // prettier-ignore
   closers.push(() => lan[Symbol.asyncDispose]())
+  const link = composeLink({
+    config,
+    companionId,
+    database,
+    changes,
+    log,
+    hosts: () => lan.addresses.addresses.map(({ address }) => address),
+    names: () => lan.service.state().names,
+    appUrls: () => lan.service.state().appUrls,
+    appBase: () => lan.service.state().appUrls[0] ?? `http://localhost:${port}`,
+    answer: async (request, caller) => app.fetch(request, { caller }),
+    overrides: overrides.link ?? {},
+  })
+  closers.push(() => link[Symbol.asyncDispose]())
 
   let port = config.port
   const services: GatewayServices = {
@@ -249,6 +269,7 @@ async function build(
     egress,
     push,
     lan: lan.service,
+    link,
     get uploads() {
       return uploads
     },
@@ -270,6 +291,7 @@ async function build(
   port = server.port
   closers.push(() => server.close())
   await lan.start()
+  void link.resume()
   // How the CLI finds a companion whose port is not the configured one.
   const addressPath = join(home, 'companion.json')
   writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))

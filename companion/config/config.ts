@@ -25,6 +25,9 @@ const settingsSchema = v.strictObject({
   // The page about the certificate has the third port after it.
   lanPort: v.optional(v.pipe(port, v.maxValue(65_532))),
   allowedHosts: v.optional(v.pipe(v.array(hostName), v.maxLength(100))),
+  link: v.optional(v.boolean()),
+  linkPort: v.optional(v.pipe(port, v.maxValue(65_534))),
+  appUrl: v.optional(httpUrl),
   maxUploadBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
 })
 type FileSettings = v.InferOutput<typeof settingsSchema>
@@ -48,6 +51,12 @@ export interface Config {
   readonly lanPort?: number
   /** Host names, beside the loopback ones, under which the companion may be addressed. */
   readonly allowedHosts: readonly string[]
+  /** False: no other device can be paired, and no port is opened for any. */
+  readonly link?: boolean
+  /** UDP and TCP for browsers; companions use the next TCP port. 0 picks free ones. */
+  readonly linkPort?: number
+  /** Where the app is hosted, if not by this companion: what pairing links open. */
+  readonly appUrl?: string
   /** Bytes a file from another device may have; 2 GiB unless told. */
   readonly maxUploadBytes?: number
 }
@@ -71,6 +80,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...(merged.threads === undefined ? {} : { threads: merged.threads }),
     ...(merged.lan === undefined ? {} : { lan: merged.lan }),
     ...(merged.lanPort === undefined ? {} : { lanPort: merged.lanPort }),
+    ...(merged.link === undefined ? {} : { link: merged.link }),
+    ...(merged.linkPort === undefined ? {} : { linkPort: merged.linkPort }),
+    ...(merged.appUrl === undefined ? {} : { appUrl: merged.appUrl }),
     allowedHosts: merged.allowedHosts ?? [],
     ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
   }
@@ -102,6 +114,9 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_THREADS: 'threads',
   SILO_LAN: 'lan',
   SILO_LAN_PORT: 'lanPort',
+  SILO_LINK: 'link',
+  SILO_LINK_PORT: 'linkPort',
+  SILO_APP_URL: 'appUrl',
   SILO_ALLOWED_HOSTS: 'allowedHosts',
   SILO_MAX_UPLOAD_BYTES: 'maxUploadBytes',
 }
@@ -120,9 +135,15 @@ function readEnvSettings(env: NodeJS.ProcessEnv): FileSettings {
 }
 
 function fromText(key: keyof FileSettings, text: string): unknown {
-  if (key === 'port' || key === 'lanPort' || key === 'threads' || key === 'maxUploadBytes')
+  if (
+    key === 'port' ||
+    key === 'lanPort' ||
+    key === 'linkPort' ||
+    key === 'threads' ||
+    key === 'maxUploadBytes'
+  )
     return /^\d+$/.test(text) ? Number(text) : text
-  if (key === 'offline' || key === 'lan') return text === '1' || text === 'true' ? true : text === '0' || text === 'false' ? false : text // prettier-ignore
+  if (key === 'offline' || key === 'lan' || key === 'link') return text === '1' || text === 'true' ? true : text === '0' || text === 'false' ? false : text // prettier-ignore
   if (key === 'allowedHosts')
     return text
       .split(',')

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeSecret } from './secret-file.ts'
 
-/** The peer id of this device: its Ed25519 public key in the form libp2p gives it. The key is made once. */
-export function deviceId(home: string): string {
+/** The device's Ed25519 key as PKCS #8 PEM. It is made once. */
+export function deviceKeyPem(home: string): string {
   const path = join(home, 'device-key')
   let pem: string
   try {
@@ -16,6 +16,12 @@ export function deviceId(home: string): string {
       .toString()
     writeSecret(path, pem)
   }
+  return pem
+}
+
+/** The peer id of this device: its public key in the form libp2p gives it. */
+export function deviceId(home: string): string {
+  const pem = deviceKeyPem(home)
   const spki = createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' })
   // Identity multihash (0x00, 36 bytes) of the protobuf {type: Ed25519, data: key}.
   const prefix = Buffer.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20])

@@ -10,6 +10,7 @@ import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { lanRoutes } from './routes/lan.ts'
+import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
@@ -69,6 +70,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.lan) app.route('/api', lanRoutes(services.lan))
+  if (services.link) app.route('/api', linkRoutes(services.link))
   const openAi = { models: services.models, log: services.log, version: services.version }
   app.route('/v1', createOpenAiApi(openAi))
   app.route('/api', createOllamaDetection(openAi))

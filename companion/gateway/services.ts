@@ -5,6 +5,7 @@ import type { ConversationStore } from '#companion/chat/conversation-store.ts'
 import type { KeyStore } from '#companion/config/key-store.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import type { PageFiles } from '#companion/models/page-files.ts'
+import type { Link } from '#companion/link/link.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
@@ -114,6 +115,7 @@ export interface GatewayServices {
   readonly push?: Push
   readonly egress?: EgressLedger
   readonly lan?: LanService
+  readonly link?: Link
   /** Compares in constant time. */
   sameSecret(given: string, expected: string): boolean
 }

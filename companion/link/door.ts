@@ -1,0 +1,144 @@
+import type { Connection } from '@libp2p/interface'
+import type { Log } from '#companion/observe/log.ts'
+import type { Role, TransportKind } from '#shared/domain/device.ts'
+import { newId } from '#shared/domain/ids.ts'
+import { SiloError, toWire } from '#shared/errors/silo-error.ts'
+import { encodeJson, frameType } from '#shared/fetch-stream/frames.ts'
+import { byteStream, type MessageStream } from '#shared/fetch-stream/message-stream.ts'
+import { serveFetchStream } from '#shared/fetch-stream/serve-fetch-stream.ts'
+import { roadOf } from './addresses.ts'
+import type { BookEntry } from './device-book.ts'
+import type { Pairings } from './pairings.ts'
+
+export interface DeviceCaller {
+  readonly kind: 'device'
+  readonly deviceId: string
+  readonly name: string
+  readonly role: Role
+  readonly road: TransportKind
+}
+
+export interface DoorInit {
+  device(id: string): BookEntry | undefined
+  seen(id: string, road: TransportKind): void
+  readonly pairings: Pick<Pairings, 'open' | 'serve'>
+  answer(request: Request, caller: DeviceCaller): Promise<Response>
+  onConnections(): void
+  readonly log: Log
+  /** How long a connection of an unknown device may stand without pairing, ms. */
+  readonly strangerMs?: number
+}
+
+/** Requests one device may have open at once. */
+export const maxRequests = 256
+/** Connections of unknown devices at once. */
+const maxStrangers = 16
+const strangerMs = 15_000
+
+/** Who comes in, and how far: unknown devices may pair and nothing else, and not for long. */
+export class Door {
+  readonly #init: DoorInit
+  readonly #connections = new Map<Connection, { pairing: boolean; timer?: NodeJS.Timeout }>()
+  readonly #requests = new Map<string, number>()
+
+  constructor(init: DoorInit) {
+    this.#init = init
+  }
+
+  isConnected(id: string): boolean {
+    return [...this.#connections.keys()].some((connection) => idOf(connection) === id)
+  }
+
+  opened(connection: Connection): void {
+    // A connection of our own making is kept by who made it.
+    if (connection.direction === 'outbound') return
+    const entry: { pairing: boolean; timer?: NodeJS.Timeout } = { pairing: false }
+    this.#connections.set(connection, entry)
+    if (this.#init.device(idOf(connection))) this.#note(connection)
+    else {
+      if (this.#strangers() > maxStrangers) return connection.abort(new Error('too many strangers'))
+      entry.timer = setInterval(() => this.#dismiss(connection), this.#init.strangerMs ?? strangerMs) // prettier-ignore
+      entry.timer.unref()
+    }
+    this.#init.onConnections()
+  }
+
+  closed(connection: Connection): void {
+    const entry = this.#connections.get(connection)
+    if (!entry) return
+    clearInterval(entry.timer)
+    this.#connections.delete(connection)
+    this.#init.onConnections()
+  }
+
+  /** Ends every connection of a device, and with them what goes on there. */
+  shut(id: string, why: string): void {
+    for (const connection of this.#connections.keys())
+      if (idOf(connection) === id) connection.abort(new Error(why))
+  }
+
+  pair(stream: MessageStream, connection: Connection): void {
+    const entry = this.#connections.get(connection)
+    if (!entry || entry.pairing) return stream.abort(new Error('one pairing at a time'))
+    entry.pairing = true
+    void this.#init.pairings.serve(byteStream(stream), idOf(connection)).finally(() => {
+      entry.pairing = false
+    })
+  }
+
+  request(stream: MessageStream, connection: Connection): void {
+    const id = idOf(connection)
+    const device = this.#init.device(id)
+    if (!device) return void refuse(stream, new SiloError('device_not_paired'))
+    const open = this.#requests.get(id) ?? 0
+    if (open >= maxRequests) return void refuse(stream, new SiloError('too_many_requests'))
+    this.#requests.set(id, open + 1)
+    const road = this.#note(connection)
+    const caller: DeviceCaller = { kind: 'device', deviceId: id, name: device.name, role: device.role, road } // prettier-ignore
+    serveFetchStream(byteStream(stream), (request) => this.#init.answer(request, caller), {
+      errorId: newId,
+    })
+      .catch((error: unknown) => {
+        const usual = error instanceof SiloError && error.code !== 'internal'
+        if (!usual) this.#init.log.debug('a request over the link ended early', { device: id, error }) // prettier-ignore
+      })
+      .finally(() => {
+        const left = (this.#requests.get(id) ?? 1) - 1
+        if (left > 0) this.#requests.set(id, left)
+        else this.#requests.delete(id)
+      })
+  }
+
+  #note(connection: Connection): TransportKind {
+    const road = roadOf(connection.remoteAddr.toString())
+    this.#init.seen(idOf(connection), road)
+    return road
+  }
+
+  #dismiss(connection: Connection): void {
+    const entry = this.#connections.get(connection)
+    if (!entry) return
+    if (this.#init.device(idOf(connection))) return clearInterval(entry.timer)
+    // Somebody is comparing a code.
+    if (entry.pairing && this.#init.pairings.open) return
+    connection.abort(new Error('not paired'))
+  }
+
+  #strangers(): number {
+    return [...this.#connections.keys()].filter((each) => !this.#init.device(idOf(each))).length
+  }
+}
+
+function idOf(connection: Connection): string {
+  return connection.remotePeer.toString()
+}
+
+/** Says why without reading what is asked. */
+async function refuse(stream: MessageStream, error: SiloError): Promise<void> {
+  try {
+    stream.send(encodeJson(frameType.abort, toWire(error)))
+    await stream.close()
+  } catch {
+    stream.abort(error)
+  }
+}
