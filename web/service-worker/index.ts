@@ -104,6 +104,8 @@ async function storedFirst(request: Request): Promise<Response> {
 async function pageFromNetwork(request: Request): Promise<Response> {
   const stored = await caches.open(cacheName).then((cache) => cache.match(shellPath))
   if (!stored) return fetch(request)
+  // What was shared is shown at once, companion or not; and this navigation began in another app.
+  if (new URL(request.url).pathname === '/share') return stored
   let timer: ReturnType<typeof setTimeout> | undefined
   const tooLong = new Promise<Response>((resolve) => {
     timer = setTimeout(() => resolve(stored), navigationTimeoutMs)
