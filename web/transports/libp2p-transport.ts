@@ -4,7 +4,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { fetchOverStream } from '#shared/fetch-stream/fetch-over-stream.ts'
 import { fetchProtocol } from '#shared/protocol/pairing.ts'
 import { roadOf } from './addresses.ts'
-import { openStream } from './byte-stream.ts'
+import { openStream } from './open-stream.ts'
 
 /** How long opening one stream may take, ms. */
 const openLimitMs = 10_000

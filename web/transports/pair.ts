@@ -5,7 +5,7 @@ import { invitationMs, pairProtocol, type Invitation, type PairReply } from '#sh
 import { clientProof, commitmentTo, companionProof, randomNonce, sameText, shortCode } from '#shared/protocol/pairing-proof.ts' // prettier-ignore
 import { raceAddresses, type Candidate } from './address-race.ts'
 import { planDial, typedAddress } from './addresses.ts'
-import { openStream } from './byte-stream.ts'
+import { openStream } from './open-stream.ts'
 import { linkNode } from './node.ts'
 import { PairMessages } from './pair-messages.ts'
 
