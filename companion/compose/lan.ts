@@ -42,7 +42,7 @@ export function composeLan(parts: Parts) {
     write: writeSecret,
     addresses,
     log,
-    onChange: () => changes.publish('settings'),
+    onChange: () => changes.publish('settings', 'lan'),
     ...(multicast ? { multicast } : {}),
   })
   return {

@@ -6,6 +6,7 @@ import { ask } from './cli/ask.ts'
 import type { Invocation } from './cli/command.ts'
 import { doctor } from './cli/doctor.ts'
 import { ingest } from './cli/ingest.ts'
+import { lan } from './cli/lan.ts'
 import { models } from './cli/models.ts'
 import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
@@ -30,6 +31,7 @@ const commands: Record<
   },
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
+  lan: { usage: 'usage_lan', options: {}, run: lan },
 }
 
 /** The `silo` command (started by silo.mjs). Sets the exit code: 0, 1 after an error, 130 when stopped. */

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ask, createLanHarness, until, type LanHarness } from './lan-harness.ts'
 import { createMulticast } from '#companion/lan/multicast.ts'
@@ -129,5 +132,28 @@ describe('when the machine’s address changes', () => {
     expect(second.fingerprint).not.toBe(first.fingerprint)
     for (const url of after.appUrls.slice(0, 2)) expect((await ask(url, { ca })).status).toBe(200)
     await expect(ask(before.appUrls[0]!, { ca })).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' }) // prettier-ignore
+  })
+})
+
+describe('the command line', () => {
+  const launcher = fileURLToPath(new URL('../../companion/setup/silo.mjs', import.meta.url))
+  const silo = (home: string, ...args: string[]) =>
+    promisify(execFile)(process.execPath, [launcher, 'lan', ...args], {
+      env: { ...process.env, SILO_HOME: home, LC_ALL: 'en_US.UTF-8' },
+      timeout: 60_000,
+    }).catch((error: { stdout: string; stderr: string; code: number }) => error)
+
+  it('turns it on and off and says how it is reached', async () => {
+    harness = await createLanHarness({ SILO_LAN: '' })
+    expect((await silo(harness.home)).stdout).toContain('silo lan on')
+    const { stdout } = await silo(harness.home, 'on')
+    const lan = await harness.lan()
+    expect(lan.state).toBe('on')
+    for (const text of [lan.appUrls[0]!, lan.installUrls[0]!, lan.authority!.fingerprint])
+      expect(stdout).toContain(text)
+    expect(JSON.parse((await silo(harness.home, 'status', '--json')).stdout).lan.state).toBe('on')
+    expect((await silo(harness.home, 'off')).stdout).toContain('silo lan on')
+    expect((await harness.lan()).state).toBe('off')
+    expect(await silo(harness.home, 'sideways')).toMatchObject({ code: 1 })
   })
 })

@@ -11,6 +11,7 @@ const texts = {
   ask "QUESTION"        Ask a model; the answer streams to standard output
   ingest PATH…          Read files and folders into a collection
   models                List, fetch, remove or import models
+  lan                   Serve the app over https in the local network
 
   --json                Print JSON instead of text
   --help                Show help; also after a command`,
@@ -22,6 +23,7 @@ const texts = {
   ask "问题"            向模型提问，回答会逐字输出
   ingest 路径…          将文件和文件夹读入资料集
   models                列出、下载、删除或导入模型
+  lan                   在局域网中通过 https 提供应用
 
   --json                以 JSON 输出
   --help                显示帮助；也可用于各命令之后`,
@@ -79,6 +81,18 @@ Only what changed is read again. Ctrl-C stops; what was read is kept.`,
       silo models pull 编号 [--json]
       silo models remove 编号 [--json]
       silo models import 路径 [--name 名称] [--json]`,
+  },
+  usage_lan: {
+    en: `Usage: silo lan [status | on | off] [--json]
+
+Serves the app over https in the local network, with a certificate authority of this companion's own.`,
+    zh: `用法：silo lan [status | on | off] [--json]
+
+在局域网中通过 https 提供应用，使用此伴侣程序自己的证书颁发机构。`,
+  },
+  lan_off: {
+    en: 'The app is not served in the local network. Turn it on with `silo lan on`.',
+    zh: '未在局域网中提供应用。可用 `silo lan on` 开启。',
   },
   error: { en: 'Error: {text}', zh: '错误：{text}' },
   unknown_command: { en: 'There is no command “{command}”.', zh: '没有“{command}”命令。' },
