@@ -17,7 +17,14 @@ export function browserProject(): TestProjectConfiguration {
         'Cross-Origin-Resource-Policy': 'cross-origin',
       },
     },
-    optimizeDeps: { include: ['@wllama/wllama/esm/index.js', 'valibot'] },
+    optimizeDeps: {
+      include: [
+        '@wllama/wllama/esm/index.js',
+        '@mlc-ai/web-llm',
+        '@noble/hashes/sha2.js',
+        'valibot',
+      ],
+    },
     test: {
       name: 'browser',
       include: ['web/**/*.browser.ts'],

@@ -71,7 +71,7 @@ class BrowserPageEngine implements PageEngine {
   constructor(init: PageEngineInit) {
     this.#init = init
     this.#catalogue = init.catalogue ?? pageCatalogue
-    this.#store = new PageModelStore({ catalogue: this.#catalogue, ...(init.ask ? { ask: init.ask } : {}) }) // prettier-ignore
+    this.#store = new PageModelStore(init.ask ? { ask: init.ask } : {})
     this.#stopBattery = watchBattery((battery) => {
       this.#battery = battery
       this.#changed()

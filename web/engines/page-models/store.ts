@@ -6,7 +6,6 @@ import { fileAt, folderAt, openWriter, removeFolder, type FileWriter } from './f
 import { companionOffers, filesOf, sourcesOf, type Ask, type FileSource } from './sources.ts'
 
 export interface PageStoreInit {
-  readonly catalogue: readonly PageModel[]
   /** The road to the companion; absent where none is paired. */
   readonly ask?: Ask
 }
