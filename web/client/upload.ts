@@ -16,6 +16,8 @@ export interface UploadOptions {
   readonly onProgress?: (sent: number) => void
   /** The companion is away: it goes on by itself once it is back. Called with nothing when it does. */
   readonly onPause?: (reason?: SiloError) => void
+  /** The first wait after a failure, ms; later ones are longer. */
+  readonly retryMs?: number
 }
 
 const firstPartBytes = 1024 * 1024
@@ -40,13 +42,14 @@ const slowMs = 8000
 export async function uploadFile(file: OutgoingFile, options: UploadOptions): Promise<Upload> {
   const { signal } = options
   const pace = { bytes: firstPartBytes }
-  let retryMs = firstRetryMs
+  const firstWait = options.retryMs ?? firstRetryMs
+  let retryMs = firstWait
   let faults = 0
   let paused = false
   for (;;) {
     try {
       return await attempt(file, options, pace, () => {
-        retryMs = firstRetryMs
+        retryMs = firstWait
         if (paused) options.onPause?.()
         paused = false
       })
