@@ -13,6 +13,7 @@ import type { ModelPort } from './chat/ports.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
+import { composeSpeech } from './compose/speech.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
 import { deviceId } from './config/device-key.ts'
@@ -147,7 +148,9 @@ async function build(
     log,
     onChange: (id) => changes.publish('models', id),
   })
-  const models = composeModels(library, pool, settings)
+  const speech = composeSpeech({ directory: modelFolder, library, threads: config.threads, log })
+  closers.push(() => speech[Symbol.asyncDispose]())
+  const models = composeModels(library, pool, settings, (id) => speech.forget(id))
   const modelPort: ModelPort = {
     async acquireChat(modelId, options) {
       const lease = await models.acquire(modelId, 'chat', options)
@@ -262,6 +265,7 @@ async function build(
       importConversation({ database, conversations, artifacts }, id, request, space),
     artifacts,
     models,
+    speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
     settings,
@@ -334,7 +338,12 @@ function modelSources(config: Config): ModelSource[] {
 type Task = 'chat' | 'embed'
 
 /** Library and pool as one: names become files, files become loaded models. */
-function composeModels(library: ModelLibrary, pool: ModelPool, settings: SettingsStore) {
+function composeModels(
+  library: ModelLibrary,
+  pool: ModelPool,
+  settings: SettingsStore,
+  forget: (modelId: string) => Promise<void>,
+) {
   const defaultId = (task: Task): string | undefined => {
     const { chatModelId, embedModelId } = settings.get()
     const chosen = task === 'chat' ? chatModelId : embedModelId
@@ -347,7 +356,7 @@ function composeModels(library: ModelLibrary, pool: ModelPool, settings: Setting
     defaultId,
     list: () => library.list(),
     async remove(modelId: string): Promise<ModelState> {
-      await pool.unload(modelId)
+      await Promise.all([pool.unload(modelId), forget(modelId)])
       return library.remove(modelId)
     },
     import: (request: { path: string; name?: string }, signal: AbortSignal) =>

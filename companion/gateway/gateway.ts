@@ -16,6 +16,7 @@ import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
 import { runRoutes } from './routes/runs.ts'
 import { settingsRoutes } from './routes/settings.ts'
+import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
@@ -51,9 +52,11 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
         throw new SiloError('body_too_large', { params: { limit } })
       },
     })
-    app.use(`${path}/*`, (context, next) =>
-      isUploadPart(context.req.method, context.req.path) ? next() : limited(context, next),
-    )
+    app.use(`${path}/*`, (context, next) => {
+      const { method, path: asked } = context.req
+      const hasOwnLimit = isUploadPart(method, asked) || isRecording(method, asked)
+      return hasOwnLimit ? next() : limited(context, next)
+    })
     app.use(`${path}/*`, async (context, next) => {
       await next()
       if (!context.res.headers.has('Cache-Control')) context.header('Cache-Control', 'no-store')
@@ -66,6 +69,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', pageModelRoutes(services))
   app.route('/api', vaultRoutes(services))
   app.route('/api', settingsRoutes(services))
+  if (services.speech) app.route('/api', speechRoutes(services.speech))
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads))
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.egress) app.route('/api', egressRoutes(services.egress))

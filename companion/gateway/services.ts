@@ -12,6 +12,7 @@ import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
+import type { SpeechService } from '#companion/speech/speech-service.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
@@ -112,6 +113,7 @@ export interface GatewayServices {
   readonly keys: KeyStore
   readonly uploads?: Uploads
   readonly pageModels?: PageFiles
+  readonly speech?: SpeechService
   readonly push?: Push
   readonly egress?: EgressLedger
   readonly lan?: LanService

@@ -41,7 +41,7 @@ const prompts: Record<SpeechLanguage | 'auto', string> = {
 /** The binding cannot listen to less than this; shorter audio is followed by silence. Samples. */
 const shortest = 1.5 * speechSampleRate
 /** What an utterance may take: loading, and a slow machine that does other things too. */
-const limitMs = (seconds: number): number => 180_000 + seconds * 15_000
+const limitMs = (seconds: number): number => 180_000 + Math.ceil(seconds) * 15_000
 
 /** whisper.cpp through @fugood/whisper.node, in a child process that comes with the first utterance. */
 export function createWhisperTranscriber(options: WhisperOptions): WhisperTranscriber {

@@ -16,6 +16,7 @@ import { ChangeFeed } from '#companion/observe/change-feed.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import { RunRegistry } from '#companion/runs/registry.ts'
+import type { SpeechService } from '#companion/speech/speech-service.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -36,6 +37,7 @@ export interface HarnessOptions {
   readonly contextTokens?: number
   readonly hits?: readonly SearchHit[]
   readonly databasePath?: string
+  readonly speech?: SpeechService
 }
 
 /** The records, runs, chat and gateway of a companion over the fake engine, without a socket. */
@@ -101,6 +103,7 @@ export function createHarness(options: HarnessOptions = {}) {
     artifacts,
     models,
     vault: emptyVault,
+    ...(options.speech ? { speech: options.speech } : {}),
     settings,
     keys,
     sameSecret,
