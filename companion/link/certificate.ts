@@ -1,3 +1,4 @@
+import 'reflect-metadata'
 import { createHash, webcrypto } from 'node:crypto'
 import type { TransportCertificate } from '@libp2p/webrtc'
 import * as x509 from '@peculiar/x509'

@@ -35,8 +35,9 @@ export class Peers {
   /** What mDNS, or a connection, told. */
   saw({ id, multiaddrs }: Pick<PeerInfo, 'id' | 'multiaddrs'>): void {
     const key = id.toString()
-    const addresses = [...new Set(multiaddrs.map(String))]
-      .filter((address) => address.length <= 512 && !/^\/ip4\/127\./.test(address))
+    const told = [...new Set(multiaddrs.map(String))].filter(({ length }) => length <= 512)
+    const elsewhere = told.filter((address) => !address.startsWith('/ip4/127.'))
+    const addresses = (elsewhere.length > 0 ? elsewhere : told)
       .slice(0, maxAddresses)
       .map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${key}`))
     if (key === this.#ownId || addresses.length === 0) return
