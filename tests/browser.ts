@@ -5,18 +5,20 @@ import type { Plugin } from 'vite'
 import type { TestProjectConfiguration } from 'vitest/config'
 import { findBrowser } from '#companion/setup/browser.mjs'
 
+/** Threads need an isolated page; the companion sends the same headers. */
+export const isolatedServer = {
+  headers: {
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+    'Cross-Origin-Resource-Policy': 'cross-origin',
+  },
+}
+
 /** Tests that run in the page itself, in Chromium: `web/**` with `.browser.ts`. */
 export function browserProject(): TestProjectConfiguration {
   return {
     plugins: [testModels()],
-    // Threads need an isolated page; the companion sends the same headers.
-    server: {
-      headers: {
-        'Cross-Origin-Opener-Policy': 'same-origin',
-        'Cross-Origin-Embedder-Policy': 'require-corp',
-        'Cross-Origin-Resource-Policy': 'cross-origin',
-      },
-    },
+    server: isolatedServer,
     optimizeDeps: {
       include: [
         '@wllama/wllama/esm/index.js',
@@ -47,7 +49,7 @@ export function browserProject(): TestProjectConfiguration {
 }
 
 /** Serves the model files of the tests at `/test-models/NAME`. */
-function testModels(): Plugin {
+export function testModels(): Plugin {
   const folder = resolve(
     import.meta.dirname,
     '..',

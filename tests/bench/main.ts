@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { findBrowser } from '#companion/setup/browser.mjs'
 
-const names = ['engine', 'ingest', 'link', 'search', 'web'] as const
+const names = ['engine', 'ingest', 'link', 'search', 'web', 'page-engine'] as const
 const [name = '', ...flags] = process.argv.slice(2)
 if (!names.some((known) => known === name)) {
   console.error(`usage: npm run bench -- ${names.join('|')} [--quick]`)
