@@ -4,10 +4,12 @@ import { newId } from '#shared/domain/ids.ts'
 import { SiloError, toSiloError } from '#shared/errors/silo-error.ts'
 import { ask } from './cli/ask.ts'
 import type { Invocation } from './cli/command.ts'
+import { devices } from './cli/devices.ts'
 import { doctor } from './cli/doctor.ts'
 import { ingest } from './cli/ingest.ts'
 import { lan } from './cli/lan.ts'
 import { models } from './cli/models.ts'
+import { pair } from './cli/pair.ts'
 import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
 import { languageOf, Terminal } from './cli/terminal.ts'
@@ -31,6 +33,8 @@ const commands: Record<
   },
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
+  pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
+  devices: { usage: 'usage_devices', options: {}, run: devices },
   lan: { usage: 'usage_lan', options: {}, run: lan },
 }
 

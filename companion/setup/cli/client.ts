@@ -71,6 +71,12 @@ export class CompanionClient {
     return parsed.output
   }
 
+  /** A request whose answer has no body. @throws SiloError as `request` */
+  async send(method: string, path: string): Promise<void> {
+    const signal = AbortSignal.timeout(requestLimitMs)
+    await this.#fetch(path, { method, signal }, requestLimitMs)
+  }
+
   async startRun(run: StartRun): Promise<void> {
     await this.request(runResponseSchema, '/api/runs', { method: 'POST', body: run })
   }

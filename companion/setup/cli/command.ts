@@ -14,7 +14,7 @@ export interface Invocation {
 export function required(
   { terminal, positionals }: Invocation,
   index: number,
-  what: 'question' | 'path' | 'model_id',
+  what: 'question' | 'path' | 'model_id' | 'device' | 'name' | 'role',
 ): string {
   const value = positionals[index]?.trim()
   if (value) return value

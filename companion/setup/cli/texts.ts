@@ -11,6 +11,8 @@ const texts = {
   ask "QUESTION"        Ask a model; the answer streams to standard output
   ingest PATH…          Read files and folders into a collection
   models                List, fetch, remove or import models
+  pair                  Let a phone or laptop in: QR code, link, or short code
+  devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
 
   --json                Print JSON instead of text
@@ -23,6 +25,8 @@ const texts = {
   ask "问题"            向模型提问，回答会逐字输出
   ingest 路径…          将文件和文件夹读入资料集
   models                列出、下载、删除或导入模型
+  pair                  让手机或笔记本接入：二维码、链接或短码
+  devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
 
   --json                以 JSON 输出
@@ -82,6 +86,34 @@ Only what changed is read again. Ctrl-C stops; what was read is kept.`,
       silo models remove 编号 [--json]
       silo models import 路径 [--name 名称] [--json]`,
   },
+  usage_pair: {
+    en: `Usage: silo pair [--role owner|member|guest] [--json]
+
+  --role ROLE           owner (default): everything; member: chat and the vault; guest: chat only
+
+Shows a QR code and a link for one device, for two minutes. A device without a camera takes the address
+instead; both then show a code, and you say here whether it is the same. Ctrl-C withdraws the invitation.`,
+    zh: `用法：silo pair [--role owner|member|guest] [--json]
+
+  --role 角色           owner（默认）：全部权限；member：对话与知识库；guest：仅对话
+
+显示供一台设备使用的二维码和链接，两分钟内有效。没有摄像头的设备可输入地址，
+随后两边会显示短码，请在此确认是否一致。按 Ctrl-C 撤回邀请。`,
+  },
+  usage_devices: {
+    en: `Usage: silo devices [list] [--json]
+       silo devices revoke DEVICE [--json]
+       silo devices rename DEVICE NAME [--json]
+       silo devices role DEVICE owner|member|guest [--json]
+
+DEVICE is a name, an id, or the last six or more characters of one.`,
+    zh: `用法：silo devices [list] [--json]
+      silo devices revoke 设备 [--json]
+      silo devices rename 设备 名称 [--json]
+      silo devices role 设备 owner|member|guest [--json]
+
+设备可用名称、编号，或编号末尾至少六个字符指定。`,
+  },
   usage_lan: {
     en: `Usage: silo lan [status | on | off] [--json]
 
@@ -100,6 +132,52 @@ Serves the app over https in the local network, with a certificate authority of 
   question: { en: 'the question', zh: '问题' },
   path: { en: 'a path', zh: '路径' },
   model_id: { en: 'a model id', zh: '模型编号' },
+  device: { en: 'a device', zh: '设备' },
+  name: { en: 'a name', zh: '名称' },
+  role: { en: 'a role', zh: '角色' },
+  roles: { en: 'role: owner, member or guest', zh: '角色：owner、member 或 guest' },
+  owner: { en: 'owner', zh: '所有者' },
+  member: { en: 'member', zh: '成员' },
+  guest: { en: 'guest', zh: '访客' },
+  pair_narrow: {
+    en: 'A window {width} columns wide has room for the QR code.',
+    zh: '将窗口加宽到 {width} 列即可显示二维码。',
+  },
+  pair_link: {
+    en: 'Scan the code, or open this link on the device:',
+    zh: '扫描二维码，或在设备上打开此链接：',
+  },
+  pair_address: {
+    en: 'Without a camera, enter this address there: {addresses}',
+    zh: '没有摄像头时，在设备上输入此地址：{addresses}',
+  },
+  pair_waiting: {
+    en: 'Waiting for a device ({role}). Ctrl-C withdraws the invitation.',
+    zh: '正在等待设备（{role}）。按 Ctrl-C 撤回邀请。',
+  },
+  pair_compare: {
+    en: '“{device}” asks to come in. Does it show {code}? [y/N]',
+    zh: '“{device}”请求接入。它显示的是 {code} 吗？[y/N]',
+  },
+  paired: { en: 'Paired with “{name}” ({role}).', zh: '已与“{name}”配对（{role}）。' },
+  pair_expired: {
+    en: 'The invitation has expired. Run `silo pair` for a new one.',
+    zh: '邀请已过期。请重新运行 `silo pair`。',
+  },
+  pair_ended: {
+    en: 'The invitation has ended without a pairing.',
+    zh: '邀请已结束，未配对任何设备。',
+  },
+  no_devices: {
+    en: 'No device is paired. Let one in with `silo pair`.',
+    zh: '尚无已配对设备。可用 `silo pair` 添加。',
+  },
+  connected: { en: 'connected', zh: '已连接' },
+  last_seen: { en: 'last seen {time}', zh: '上次在线 {time}' },
+  device_revoked: {
+    en: '“{name}” was removed and shut out.',
+    zh: '“{name}”已移除，不能再接入。',
+  },
   not_running: {
     en: 'No companion is running here. Start one with `silo start`.',
     zh: '本机没有正在运行的伴侣程序。请使用 `silo start` 启动。',
