@@ -147,8 +147,21 @@ export const linkErrors = define({
   microphone_denied: {
     httpStatus: 403,
     retryable: false,
-    en: 'The browser does not allow the microphone here.',
-    zh: '浏览器不允许在此使用麦克风。',
+    en: 'The browser does not allow the microphone here. Allow it in the settings of this site.',
+    zh: '浏览器不允许在此使用麦克风，请在网站设置中允许。',
+  },
+  microphone_missing: {
+    httpStatus: 404,
+    retryable: true,
+    en: 'No microphone was found, or another program holds it.',
+    zh: '未找到麦克风，或麦克风正被其他程序占用。',
+    recovery: 'retry',
+  },
+  microphone_insecure: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'Browsers give the microphone to HTTPS pages and to localhost only. Open Silo by one of these.',
+    zh: '浏览器只允许 HTTPS 页面和 localhost 使用麦克风。请通过其中一种方式打开 Silo。',
   },
   camera_denied: {
     httpStatus: 403,
