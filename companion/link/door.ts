@@ -4,7 +4,11 @@ import type { Role, TransportKind } from '#shared/domain/device.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError, toWire } from '#shared/errors/silo-error.ts'
 import { encodeJson, frameType } from '#shared/fetch-stream/frames.ts'
-import { byteStream, type MessageStream } from '#shared/fetch-stream/message-stream.ts'
+import {
+  byteStream,
+  endConnection,
+  type MessageStream,
+} from '#shared/fetch-stream/message-stream.ts'
 import { serveFetchStream } from '#shared/fetch-stream/serve-fetch-stream.ts'
 import { roadOf } from './addresses.ts'
 import type { BookEntry } from './device-book.ts'
@@ -56,7 +60,8 @@ export class Door {
     this.#connections.set(connection, entry)
     if (this.#init.device(idOf(connection))) this.#note(connection)
     else {
-      if (this.#strangers() > maxStrangers) return connection.abort(new Error('too many strangers'))
+      if (this.#strangers() > maxStrangers)
+        return endConnection(connection, new Error('too many strangers'))
       entry.timer = setInterval(() => this.#dismiss(connection), this.#init.strangerMs ?? strangerMs) // prettier-ignore
       entry.timer.unref()
     }
@@ -74,7 +79,7 @@ export class Door {
   /** Ends every connection of a device, and with them what goes on there. */
   shut(id: string, why: string): void {
     for (const connection of this.#connections.keys())
-      if (idOf(connection) === id) connection.abort(new Error(why))
+      if (idOf(connection) === id) endConnection(connection, new Error(why))
   }
 
   pair(stream: MessageStream, connection: Connection): void {
@@ -121,7 +126,7 @@ export class Door {
     if (this.#init.device(idOf(connection))) return clearInterval(entry.timer)
     // Somebody is comparing a code.
     if (entry.pairing && this.#init.pairings.open) return
-    connection.abort(new Error('not paired'))
+    endConnection(connection, new Error('not paired'))
   }
 
   #strangers(): number {

@@ -7,6 +7,7 @@ import type { Transport } from '#shared/contracts/transport.ts'
 import type { CompanionAddress, PairedDevice, Role } from '#shared/domain/device.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { LinkInfo, Pairing, Peer } from '#shared/protocol/link.ts'
+import { endConnection } from '#shared/fetch-stream/message-stream.ts'
 import { encodeInvitation } from '#shared/protocol/pairing.ts'
 import { linkAddresses } from './addresses.ts'
 import { linkCertificate, type SecretText } from './certificate.ts'
@@ -206,7 +207,7 @@ export class Link implements AsyncDisposable {
     await this.start()
     const connection = await this.#dial(address, signal)
     const id = connection.remotePeer.toString()
-    await connection.close().catch(() => connection.abort(new Error('done')))
+    endConnection(connection, new Error('done'))
     this.#init.book.pin(id, address)
     this.#init.onChange(id)
     return this.peers().find((peer) => peer.id === id)!
@@ -231,7 +232,7 @@ export class Link implements AsyncDisposable {
     const node = this.#node
     this.#node = undefined
     for (const connection of node?.getConnections() ?? [])
-      connection.abort(new Error('the companion is ending'))
+      endConnection(connection, new SiloError('shutting_down'))
     await node?.stop()
   }
 
@@ -269,7 +270,7 @@ export class Link implements AsyncDisposable {
       const expected = /\/p2p\/([^/]+)$/.exec(address)?.[1]
       const id = connection.remotePeer.toString()
       if (id !== this.#init.id && (expected === undefined || expected === id)) return connection
-      connection.abort(new Error('not who was expected'))
+      endConnection(connection, new Error('not who was expected'))
       throw new Error('another device answers there')
     } catch (cause) {
       signal.throwIfAborted()

@@ -1,11 +1,12 @@
 import { identify } from '@libp2p/identify'
-import type { Connection, Ed25519PrivateKey, PeerInfo } from '@libp2p/interface'
-import { mdns } from '@libp2p/mdns'
+import type { Connection, Ed25519PrivateKey, PeerDiscovery, PeerInfo } from '@libp2p/interface'
+import { mdns, type MulticastDNSComponents } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { webRTCDirect, type TransportCertificate } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { fetchProtocol, pairProtocol } from '#shared/protocol/pairing.ts'
 import type { MessageStream } from '#shared/fetch-stream/message-stream.ts'
@@ -20,6 +21,8 @@ export interface LinkNodeInit {
   readonly certificate: TransportCertificate
   readonly port: number
   readonly mdns: boolean
+  /** IPv4 addresses at which others may know this machine; none: loopback. */
+  hosts(): readonly string[]
   onFetch(stream: MessageStream, connection: Connection): void
   onPair(stream: MessageStream, connection: Connection): void
   onOpen(connection: Connection): void
@@ -39,6 +42,8 @@ export async function startLinkNode(init: LinkNodeInit): Promise<Libp2p> {
         `/ip4/0.0.0.0/tcp/${port}/ws`,
         `/ip4/0.0.0.0/tcp/${port + 1}`,
       ],
+      // What mDNS and identify tell anybody: not the networks of containers and virtual machines.
+      announceFilter: (addresses) => announced(addresses, init.hosts()),
     },
     transports: [
       webRTCDirect({ certificate: init.certificate, rtcConfiguration: { iceServers: [] } }),
@@ -46,7 +51,8 @@ export async function startLinkNode(init: LinkNodeInit): Promise<Libp2p> {
       tcp(),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    // A device may ask many things before this side has finished greeting it.
+    streamMuxers: [yamux({ maxEarlyStreams: maxStreams })],
     connectionGater: {
       denyDialMultiaddr: () => false,
       // Somebody with our own key is a copy of this companion's data folder; two of one would be told apart by nobody.
@@ -59,7 +65,7 @@ export async function startLinkNode(init: LinkNodeInit): Promise<Libp2p> {
       inboundConnectionThreshold: 100,
     },
     connectionMonitor: { enabled: false },
-    ...(init.mdns ? { peerDiscovery: [mdns({ serviceTag, interval: 10_000 })] } : {}),
+    ...(init.mdns ? { peerDiscovery: [discovery(init.onPeer)] } : {}),
     nodeInfo: { name: 'silo', version: '1', userAgent: 'silo' },
     services: { identify: identify() },
     start: false,
@@ -69,7 +75,20 @@ export async function startLinkNode(init: LinkNodeInit): Promise<Libp2p> {
   await node.handle(pairProtocol, (stream, connection) => init.onPair(stream, connection), options)
   node.addEventListener('connection:open', ({ detail }) => init.onOpen(detail))
   node.addEventListener('connection:close', ({ detail }) => init.onClose(detail))
-  node.addEventListener('peer:discovery', ({ detail }) => init.onPeer(detail))
   await node.start()
   return node
+}
+
+/** mDNS that tells each time a companion is heard: libp2p's own event comes once, and one that moved is news again. */
+function discovery(onPeer: (peer: PeerInfo) => void) {
+  return (components: MulticastDNSComponents): PeerDiscovery => {
+    const service = mdns({ serviceTag, interval: 10_000 })(components)
+    service.addEventListener('peer', ({ detail }) => onPeer(detail))
+    return service
+  }
+}
+
+function announced(addresses: Multiaddr[], hosts: readonly string[]): Multiaddr[] {
+  const wanted = new Set(hosts.length > 0 ? hosts : ['127.0.0.1'])
+  return addresses.filter((address) => wanted.has(String(address).split('/')[2] ?? ''))
 }

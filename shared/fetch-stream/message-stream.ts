@@ -33,3 +33,21 @@ export function byteStream(stream: MessageStream): ByteStream {
     },
   }
 }
+
+/** What is used of a libp2p connection to end it. */
+export interface EndableConnection {
+  readonly streams: readonly { abort(error: Error): void }[]
+  close(options: { signal: AbortSignal }): Promise<void>
+  abort(error: Error): void
+}
+
+const closeMs = 1000
+
+/**
+ * Ends a connection and all that goes on in it, so that the other side notices at once. `abort` alone does not: over
+ * WebSocket it closes with a code that no implementation takes, and the socket stays open.
+ */
+export function endConnection(connection: EndableConnection, error: Error): void {
+  for (const stream of connection.streams) stream.abort(error)
+  connection.close({ signal: AbortSignal.timeout(closeMs) }).catch(() => connection.abort(error))
+}

@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import type { Transport } from '#shared/contracts/transport.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { fetchOverStream } from '#shared/fetch-stream/fetch-over-stream.ts'
+import { endConnection } from '#shared/fetch-stream/message-stream.ts'
 import { fetchProtocol } from '#shared/protocol/pairing.ts'
 import { roadOf } from './addresses.ts'
 import { openStream } from './open-stream.ts'
@@ -35,7 +36,7 @@ export function libp2pTransport(connection: Connection): Transport {
       }
     },
     [Symbol.asyncDispose]() {
-      connection.abort(new Error('the road was given up'))
+      endConnection(connection, new Error('the road was given up'))
       closed.resolve()
       return closed.promise
     },
