@@ -33,7 +33,7 @@ h2 span{font:600 .8rem ui-monospace,'SF Mono','Cascadia Mono','DejaVu Sans Mono'
 h3{font-size:.875rem;margin:16px 0 4px;color:var(--dim);font-weight:600}
 p{margin:8px 0}
 .dim{color:var(--dim)}
-.print{display:grid;grid-template-columns:repeat(auto-fit,minmax(4.4em,1fr));gap:2px 12px;margin:12px 0;padding:14px 16px;background:#141414;border:1px solid var(--line);border-left:2px solid var(--amber);font:1rem/1.7 ui-monospace,'SF Mono','Cascadia Mono','DejaVu Sans Mono',monospace}
+.print{display:grid;grid-template-columns:repeat(4,1fr);gap:2px 12px;max-width:24rem;margin:12px 0;padding:14px 16px;background:#141414;border:1px solid var(--line);border-left:2px solid var(--amber);font:1rem/1.7 ui-monospace,'SF Mono','Cascadia Mono','DejaVu Sans Mono',monospace}
 details{border:1px solid var(--line);margin-top:-1px;background:#202020}
 summary{padding:13px 16px;cursor:pointer;font-weight:600}
 details[open]>summary{border-bottom:1px solid var(--line)}
@@ -114,7 +114,7 @@ function systemSection(
       ? `<p>${marked(steps[0]!)}</p>`
       : `<ol>${steps.map((step) => `<li>${marked(step)}</li>`).join('')}</ol>`
   return `<details${open ? ' open' : ''}><summary>${system.title}</summary><div>
-<a class="button" href="/${system.file}" download="${system.file}">${system.button}</a>
+<a class="button" href="/${system.file}">${system.button}</a>
 ${list(system.install)}
 <h3>${texts.checkTitle}</h3><p>${marked(system.check)}</p>
 <h3>${texts.removeTitle}</h3>${list(system.remove)}

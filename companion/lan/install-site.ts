@@ -21,7 +21,7 @@ const common = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
-  'Content-Security-Policy': "default-src 'none'; sandbox; frame-ancestors 'none'",
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
 }
 
 /**
@@ -53,7 +53,10 @@ export function createInstallSite(
         headers: {
           ...common,
           'Content-Type': file.type,
-          'Content-Disposition': `attachment; filename="${url.pathname.slice(1)}"`,
+          // Safari offers to install a profile only where it is not a download.
+          ...(url.pathname.endsWith('.mobileconfig')
+            ? {}
+            : { 'Content-Disposition': `attachment; filename="${url.pathname.slice(1)}"` }),
         },
       })
     if (url.pathname === '/') {

@@ -153,6 +153,7 @@ describe('the page about the certificate', () => {
     expect(der.bytes.equals(authority.raw)).toBe(true)
     const profile = await ask(`${install}silo-ca.mobileconfig`)
     expect(profile.headers['content-type']).toBe('application/x-apple-aspen-config')
+    expect(profile.headers['content-disposition']).toBeUndefined()
     const data = /<data>([\sA-Za-z0-9+/=]+)<\/data>/.exec(profile.text)![1]!
     expect(Buffer.from(data, 'base64').equals(authority.raw)).toBe(true)
     expect(profile.text.match(/<string>[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}<\/string>/g)).toHaveLength(2) // prettier-ignore
