@@ -56,7 +56,6 @@ const open: Record<string, Role> = {
   'DELETE /api/conversations/:id': 'guest',
   'POST /api/conversations/:id/restore': 'guest',
   'POST /api/conversations/:id/import': 'guest',
-  'POST /api/conversations/:id/import': 'guest',
   'GET /api/conversations/:id/export': 'guest',
   'GET /api/conversations/:id/artifacts': 'guest',
   'GET /api/artifacts/:id/content': 'guest',
