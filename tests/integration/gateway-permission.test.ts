@@ -63,7 +63,7 @@ const open: Record<string, Role> = {
   'GET /api/speech': 'guest',
   'POST /api/speech/transcriptions': 'guest',
   'GET /api/page-models': 'guest',
-  'GET /api/page-models/:id/file': 'guest',
+  'GET /api/page-models/:id/files/:name': 'guest',
   'GET /api/collections/:id/documents': 'member',
   'GET /api/collections/:id/problems': 'member',
   'GET /api/documents/:id/text': 'member',
