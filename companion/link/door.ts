@@ -39,10 +39,22 @@ export const maxRequests = 256
 const maxStrangers = 16
 const strangerMs = 15_000
 
+/** Requests of an unknown device that are refused with a word; then its connection ends. */
+const maxRefused = 16
+/** How long who was refused may take to close its stream, ms. */
+const refusedMs = 2000
+
+interface Visit {
+  /** A pairing stream is open. */
+  pairing: boolean
+  refused: number
+  timer?: NodeJS.Timeout
+}
+
 /** Who comes in, and how far: unknown devices may pair and nothing else, and not for long. */
 export class Door {
   readonly #init: DoorInit
-  readonly #connections = new Map<Connection, { pairing: boolean; timer?: NodeJS.Timeout }>()
+  readonly #connections = new Map<Connection, Visit>()
   readonly #requests = new Map<string, number>()
 
   constructor(init: DoorInit) {
@@ -56,7 +68,7 @@ export class Door {
   opened(connection: Connection): void {
     // A connection of our own making is kept by who made it.
     if (connection.direction === 'outbound') return
-    const entry: { pairing: boolean; timer?: NodeJS.Timeout } = { pairing: false }
+    const entry: Visit = { pairing: false, refused: 0 }
     this.#connections.set(connection, entry)
     if (this.#init.device(idOf(connection))) this.#note(connection)
     else {
@@ -76,25 +88,27 @@ export class Door {
     this.#init.onConnections()
   }
 
-  /** Ends every connection of a device, and with them what goes on there. */
-  shut(id: string, why: string): void {
-    for (const connection of this.#connections.keys())
-      if (idOf(connection) === id) endConnection(connection, new Error(why))
-  }
-
   pair(stream: MessageStream, connection: Connection): void {
     const entry = this.#connections.get(connection)
     if (!entry || entry.pairing) return stream.abort(new Error('one pairing at a time'))
     entry.pairing = true
-    void this.#init.pairings.serve(byteStream(stream), idOf(connection)).finally(() => {
+    const id = idOf(connection)
+    const before = this.#init.device(id)?.role
+    void this.#init.pairings.serve(byteStream(stream), id).finally(() => {
       entry.pairing = false
+      if (before !== undefined && this.#init.device(id)?.role !== before) this.#renew(id, connection) // prettier-ignore
     })
   }
 
   request(stream: MessageStream, connection: Connection): void {
     const id = idOf(connection)
     const device = this.#init.device(id)
-    if (!device) return void refuse(stream, new SiloError('device_not_paired'))
+    if (!device) {
+      void refuse(stream, new SiloError('device_not_paired'))
+      const entry = this.#connections.get(connection)
+      if (!entry || ++entry.refused > maxRefused) endConnection(connection, new Error('not paired'))
+      return
+    }
     const open = this.#requests.get(id) ?? 0
     if (open >= maxRequests) return void refuse(stream, new SiloError('too_many_requests'))
     this.#requests.set(id, open + 1)
@@ -112,6 +126,14 @@ export class Door {
         if (left > 0) this.#requests.set(id, left)
         else this.#requests.delete(id)
       })
+  }
+
+  /** What a device has open began with its former role: it ends, and the pairing's own connection a little later. */
+  #renew(id: string, pairing: Connection): void {
+    const why = new Error('the role was changed')
+    for (const connection of this.#connections.keys())
+      if (idOf(connection) === id && connection !== pairing) endConnection(connection, why)
+    setTimeout(() => endConnection(pairing, why), refusedMs).unref()
   }
 
   #note(connection: Connection): TransportKind {
@@ -140,6 +162,8 @@ function idOf(connection: Connection): string {
 
 /** Says why without reading what is asked. */
 async function refuse(stream: MessageStream, error: SiloError): Promise<void> {
+  // What it still sends is not read, and must not pile up.
+  setTimeout(() => stream.abort(error), refusedMs).unref()
   try {
     stream.send(encodeJson(frameType.abort, toWire(error)))
     await stream.close()

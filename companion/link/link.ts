@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '@libp2p/interface'
 import type { TransportCertificate } from '@libp2p/webrtc'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -48,6 +49,8 @@ export interface LinkInit {
 }
 
 const dialMs = 10_000
+/** How long closing the ports may take, ms. */
+const stopMs = 4000
 
 /** Other devices' way in: the paired-device book, invitations, and the libp2p node behind them. */
 export class Link implements AsyncDisposable {
@@ -69,8 +72,7 @@ export class Link implements AsyncDisposable {
       companionId: id,
       admit: (device) => {
         const entry = book.put(device)
-        // What stands was opened with what the device was allowed before.
-        if (this.#door.isConnected(device.id)) this.#init.onChange(device.id)
+        init.onChange(device.id)
         return this.#withState(entry)
       },
       self: () => this.self(),
@@ -91,7 +93,7 @@ export class Link implements AsyncDisposable {
     this.#peers = new Peers({
       book,
       ownId: id,
-      isConnected: (peer) => this.#door.isConnected(peer),
+      isConnected: (peer) => this.#connectionsOf(peer).length > 0,
       onChange: () => init.onChange(),
     })
   }
@@ -186,7 +188,7 @@ export class Link implements AsyncDisposable {
     const before = this.#init.book.get(id)
     const entry = this.#init.book.patch(id, changes)
     // Streams that stand were opened with the former role.
-    if (before?.role !== entry.role) this.#door.shut(id, 'the role was changed')
+    if (before?.role !== entry.role) this.#shut(id, 'the role was changed')
     this.#init.onChange(id)
     return this.#withState(entry)
   }
@@ -194,7 +196,7 @@ export class Link implements AsyncDisposable {
   /** Takes a device out of the book and ends what it has open. @throws SiloError device_unknown */
   removeDevice(id: string): void {
     this.#init.book.remove(id)
-    this.#door.shut(id, 'the device was removed')
+    this.#shut(id, 'the device was removed')
     this.#init.onChange(id)
   }
 
@@ -233,7 +235,8 @@ export class Link implements AsyncDisposable {
     this.#node = undefined
     for (const connection of node?.getConnections() ?? [])
       endConnection(connection, new SiloError('shutting_down'))
-    await node?.stop()
+    // WebRTC's listener waits for every connection to say that it is closed; some never do.
+    await Promise.race([node?.stop(), sleep(stopMs, undefined, { ref: false })])
   }
 
   async #start(): Promise<void> {
@@ -251,6 +254,7 @@ export class Link implements AsyncDisposable {
       certificate: this.#certificate,
       port,
       mdns: init.mdns,
+      hosts: () => init.hosts(),
       onFetch: (stream, connection) => this.#door.request(stream, connection),
       onPair: (stream, connection) => this.#door.pair(stream, connection),
       onOpen: (connection) => this.#door.opened(connection),
@@ -276,6 +280,16 @@ export class Link implements AsyncDisposable {
       signal.throwIfAborted()
       throw new SiloError('peer_unreachable', { params: { address }, cause })
     }
+  }
+
+  #connectionsOf(id: string): Connection[] {
+    const all = this.#node?.getConnections() ?? []
+    return all.filter((connection) => connection.remotePeer.toString() === id)
+  }
+
+  /** Ends every connection with a device, whoever made it, and with them what goes on there. */
+  #shut(id: string, why: string): void {
+    for (const connection of this.#connectionsOf(id)) endConnection(connection, new Error(why))
   }
 
   #withState(entry: BookEntry): PairedDevice {

@@ -37,6 +37,7 @@ for (const road of ['websocket', 'tcp', 'webrtc'] satisfies Road[])
         onOpen() {},
         onClose() {},
         onPeer() {},
+        hosts: () => [],
       })
       const device = await LinkDevice.create()
       const addresses = linkAddresses({
