@@ -56,6 +56,12 @@ export function composeLan(parts: Parts) {
         return lan.set(on)
       },
     },
+    /** Answers for the names while other devices are let in, too. Returns the end of it. */
+    followLink(isOn: () => boolean): () => void {
+      return changes.subscribe(({ topic }) => {
+        if (topic === 'devices') void lan.setLink(isOn())
+      })
+    },
     async start(): Promise<void> {
       if (allowed && (settings.get().lan ?? config.lan ?? false)) await lan.set(true)
     },

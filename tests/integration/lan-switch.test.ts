@@ -157,3 +157,19 @@ describe('the command line', () => {
     expect(await silo(harness.home, 'sideways')).toMatchObject({ code: 1 })
   })
 })
+
+describe('with other devices let in, and the app not served', () => {
+  it('answers for the names', async () => {
+    harness = await createLanHarness({ SILO_LAN: '', SILO_LINK_PORT: '0' })
+    expect((await harness.lan()).names).toEqual([])
+    const { url, token } = harness.companion
+    const invited = await fetch(`${url}/api/pairings`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ id: 'pairing-for-names' }),
+    })
+    expect(invited.status).toBe(201)
+    const lan = await until(harness.lan, ({ names }) => names.includes('silo.local'))
+    expect(lan).toMatchObject({ state: 'off', appUrls: [], installUrls: [] })
+  })
+})
