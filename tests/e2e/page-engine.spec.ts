@@ -11,6 +11,13 @@ test.beforeAll(async ({ browser }) => {
   companion = await startCompanionProcess(makeHome(['smollm2-135m']))
   page = await browser.newPage()
   await page.goto(companion.urlWithToken)
+  await page.evaluate(() =>
+    fetch('/api/settings', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ onboarded: true }),
+    }),
+  )
   await page.goto(`${companion.url}/models`)
 })
 test.afterAll(async () => {
