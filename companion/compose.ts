@@ -5,7 +5,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
 import { ChatService } from './chat/chat-service.ts'
-import { exportJson, exportMarkdown } from './chat/conversation-export.ts'
+import { exportJson, exportMarkdown } from '#shared/domain/conversation-export.ts'
 import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
@@ -202,6 +202,7 @@ async function build(
     overrides: overrides.link ?? {},
   })
   closers.push(() => link[Symbol.asyncDispose]())
+  if (overrides.link?.mdns !== false) closers.push(lan.followLink(() => link.state === 'on'))
 
   let port = config.port
   const services: GatewayServices = {

@@ -11,6 +11,8 @@ export interface RequestOptions {
   signal?: AbortSignal
   /** Milliseconds until `timeout`; 30 000 unless told. */
   timeoutMs?: number
+  /** Another host of the same API than the companion: the page. */
+  road?: Road
   /** The limit is for the head of the answer only: its body, e.g. a large file, may take as long as it takes. */
   streams?: boolean
 }
@@ -58,7 +60,7 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
   const signal = options.signal ? AbortSignal.any([options.signal, timeout.signal]) : timeout.signal
   let response: Response
   try {
-    response = await road(path, {
+    response = await (options.road ?? road)(path, {
       method: options.method ?? 'GET',
       credentials: 'same-origin',
       signal,

@@ -102,6 +102,23 @@ export async function isPageRun(runId: string): Promise<boolean> {
   }
 }
 
+/** Whether anything is unfinished, unsynced or waiting on this device. */
+export async function pageWork(): Promise<boolean> {
+  try {
+    const db = await openReplica()
+    const counts = await Promise.all([
+      db.count('outbox'),
+      db.countFromIndex('runs', 'active', 1),
+      db.countFromIndex('messages', 'unsynced', 1),
+    ])
+    if (counts.some((count) => count > 0)) return true
+    const rows = await db.getAll('conversations')
+    return rows.some((row) => row.unsynced !== undefined || row.deletedAt !== undefined)
+  } catch {
+    return false
+  }
+}
+
 /** What the page needs to answer in a conversation. @throws SiloError conversation_unknown */
 export async function conversationRecords(id: string): Promise<{
   conversation: Conversation

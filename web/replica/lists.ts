@@ -31,6 +31,14 @@ export async function keptList(): Promise<Conversation[]> {
     .sort((a, b) => b.updatedAt - a.updatedAt)
 }
 
+/** Conversations no companion has been told of. */
+export async function onlyHere(): Promise<Conversation[]> {
+  const mine = await localConversations()
+  return mine.flatMap(({ conversation, companionId }) =>
+    companionId === null ? [conversation] : [],
+  )
+}
+
 async function companionList(): Promise<Conversation[]> {
   try {
     return stored(listSchema, await (await openReplica()).get('lists', 'conversations')) ?? []

@@ -24,12 +24,27 @@ export function createConversation(wanted: Conversation): Promise<Conversation> 
     if (row?.deletedAt !== undefined) throw new SiloError('conversation_unknown')
     if (row) return row.conversation
     const conversation = structuredClone(wanted)
-    await rows.put({ conversation, openedAt: Date.now(), companionId: null }, wanted.id)
+    await rows.put(newRow(conversation), wanted.id)
     return conversation
   })
 }
 
-/** Changes a conversation; what a companion that has it must be told is remembered. @throws SiloError conversation_unknown, … */
+/** A conversation that is on this device only. A companion gets title and messages of it, and is told the rest. */
+export function newRow(conversation: Conversation): StoredConversation {
+  const { collectionIds, modelId } = conversation
+  const unsynced: UnsyncedChanges = {
+    ...(collectionIds.length > 0 ? { collectionIds } : {}),
+    ...(modelId === undefined ? {} : { modelId }),
+  }
+  return {
+    conversation,
+    openedAt: Date.now(),
+    companionId: null,
+    ...(Object.keys(unsynced).length > 0 ? { unsynced } : {}),
+  }
+}
+
+/** Changes a conversation; what a companion must be told is remembered. @throws SiloError conversation_unknown, … */
 export function changeConversation(id: string, changes: UnsyncedChanges): Promise<Conversation> {
   return writeReplica(['conversations', 'messages'], async (tx) => {
     const row = await requireConversation(tx, id)
@@ -47,8 +62,7 @@ export function changeConversation(id: string, changes: UnsyncedChanges): Promis
     const next: StoredConversation = { ...row, conversation }
     // Which branch is shown goes along with the next message; the rest is told by itself.
     const { leafId: _leaf, ...told } = changes
-    if (row.companionId !== null && Object.keys(told).length > 0)
-      next.unsynced = { ...row.unsynced, ...told }
+    if (Object.keys(told).length > 0) next.unsynced = { ...row.unsynced, ...told }
     await tx.objectStore('conversations').put(next, id)
     return conversation
   })

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { exportJson, exportMarkdown } from '#shared/domain/conversation-export.ts'
 import { idSchema, newId } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { SiloError, toSiloError, toWire } from '#shared/errors/silo-error.ts'
@@ -34,6 +35,10 @@ const afterSchema = v.optional(
   v.pipe(v.string(), v.regex(/^(-1|\d{1,9})$/), v.transform(Number)),
   '-1',
 )
+const exportSchema = v.object({
+  format: v.optional(v.picklist(['markdown', 'json']), 'markdown'),
+  language: v.optional(v.picklist(['en', 'zh']), 'en'),
+})
 const cancelSchema = v.object({ type: v.literal('cancel'), runId: idSchema })
 
 /**
@@ -125,6 +130,8 @@ export class PageHost {
         this.changed(key)
         return Response.json({ conversation })
       }
+      case 'GET conversations :id export':
+        return this.#export(key, url)
       case 'POST runs':
         return this.#startRun(body)
       case 'GET runs': {
@@ -168,6 +175,22 @@ export class PageHost {
     const local = await localConversation(id)
     if (!local) throw new SiloError('conversation_unknown')
     return Response.json({ conversation: local.conversation, messages: local.messages })
+  }
+
+  async #export(id: string, url: URL): Promise<Response> {
+    const local = await localConversation(id)
+    if (!local) throw new SiloError('conversation_unknown')
+    const { conversation, messages } = local
+    const { format, language } = parseInput(exportSchema, Object.fromEntries(url.searchParams))
+    const json = format === 'json'
+    const text = json ? exportJson(conversation, messages) : exportMarkdown(conversation, messages, language) // prettier-ignore
+    const name = encodeURIComponent(`${conversation.title || 'silo'}.${json ? 'json' : 'md'}`)
+    return new Response(text, {
+      headers: {
+        'content-type': `${json ? 'application/json' : 'text/markdown'}; charset=utf-8`,
+        'content-disposition': `attachment; filename*=UTF-8''${name}`,
+      },
+    })
   }
 
   async #remove(id: string): Promise<Response> {

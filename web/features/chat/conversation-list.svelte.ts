@@ -1,10 +1,12 @@
 import type { Conversation } from '#shared/domain/conversation.ts'
 import { toSiloError } from '#shared/errors/silo-error.ts'
-import { conversationListSchema, conversationOnlySchema } from '#shared/protocol/api.ts'
-import { request, send } from '#web/client/api.ts'
-import { forgetConversation, keepList, keptList } from '#web/client/cache.ts'
+import { conversationListSchema } from '#shared/protocol/api.ts'
+import { request } from '#web/client/api.ts'
+import { hosts, isAway } from '#web/client/hosts.svelte.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
 import { onChange } from '#web/client/stream.ts'
+import { connection } from '#web/client/stream.svelte.ts'
+import { keepList, keptList, onlyHere } from '#web/replica/lists.ts'
 
 export interface ListEntry {
   readonly conversation: Conversation
@@ -16,41 +18,21 @@ const typingMs = 180
 /** All conversations, newest first, or those a search finds. */
 export class ConversationList {
   #query = $state('')
-  #offline = $state(false)
   #timer: ReturnType<typeof setTimeout> | undefined
-  readonly entries: Resource<ListEntry[]> = new Resource(async (signal) => {
-    const query = this.#query.trim()
-    try {
-      const path = `/api/conversations${query ? `?query=${encodeURIComponent(query)}` : ''}`
-      const { conversations } = await request(path, conversationListSchema, { signal })
-      this.#offline = false
-      if (!query) void keepList(conversations.map(({ conversation }) => conversation))
-      return conversations
-    } catch (cause) {
-      const error = toSiloError(cause, 'page')
-      const away = error.code === 'companion_unreachable' || error.code === 'timeout'
-      const kept = away ? await keptList() : undefined
-      if (!kept) throw error
-      this.#offline = true
-      const wanted = query.toLowerCase()
-      return kept
-        .filter(({ title }) => title.toLowerCase().includes(wanted))
-        .map((conversation) => ({ conversation }))
-    }
-  })
+  readonly entries: Resource<ListEntry[]> = new Resource((signal) =>
+    readEntries(this.#query.trim(), signal),
+  )
 
   get query(): string {
     return this.#query
   }
-  get offline(): boolean {
-    return this.#offline
-  }
 
   start(): () => void {
-    const stop = onChange('conversations', () => void this.entries.load())
-    void this.entries.load()
+    const again = (): void => void this.entries.load()
+    const stops = [onChange('conversations', again), hosts.onChange(again)]
+    again()
     return () => {
-      stop()
+      for (const stop of stops) stop()
       clearTimeout(this.#timer)
       this.entries.dispose()
     }
@@ -63,24 +45,17 @@ export class ConversationList {
   }
 
   async rename(id: string, title: string): Promise<void> {
-    const path = `/api/conversations/${encodeURIComponent(id)}`
-    const { conversation } = await request(path, conversationOnlySchema, {
-      method: 'PATCH',
-      body: { title },
-    })
-    this.#replace(id, conversation)
+    this.#replace(id, await hosts.change(id, { title }))
   }
 
-  /** Deletes; the companion keeps it for 30 days and `restore` brings it back. */
+  /** Deletes; it is kept for 30 days and `restore` brings it back. */
   async remove(id: string): Promise<void> {
-    await send(`/api/conversations/${encodeURIComponent(id)}`, { method: 'DELETE' })
+    await hosts.remove(id)
     this.#replace(id)
-    void forgetConversation(id)
   }
 
   async restore(id: string): Promise<void> {
-    const path = `/api/conversations/${encodeURIComponent(id)}/restore`
-    await request(path, conversationOnlySchema, { method: 'POST' })
+    await hosts.restore(id)
     await this.entries.load()
   }
 
@@ -91,4 +66,37 @@ export class ConversationList {
     })
     this.entries.set(next)
   }
+}
+
+/** From the companion, with what it does not know yet; without one from this device. */
+async function readEntries(query: string, signal: AbortSignal): Promise<ListEntry[]> {
+  if (['offline', 'page-only', 'revoked'].includes(connection.state)) return keptEntries(query)
+  try {
+    const path = `/api/conversations${query ? `?query=${encodeURIComponent(query)}` : ''}`
+    const { conversations } = await request(path, conversationListSchema, { signal })
+    if (!query) void keepList(conversations.map(({ conversation }) => conversation))
+    const known = new Set(conversations.map(({ conversation }) => conversation.id))
+    const mine = (await onlyHere()).filter(({ id, title }) => !known.has(id) && holds(title, query))
+    return [...mine.map((conversation) => ({ conversation })), ...conversations].sort(
+      (a, b) => b.conversation.updatedAt - a.conversation.updatedAt,
+    )
+  } catch (cause) {
+    if (!isAway(toSiloError(cause, 'page'))) throw cause
+    return keptEntries(query)
+  }
+}
+
+async function keptEntries(query: string): Promise<ListEntry[]> {
+  const kept = await keptList()
+  if (!query) return kept.map((conversation) => ({ conversation }))
+  const { searchLocal } = await import('#web/client/page-host/page-conversations.ts')
+  const found = await searchLocal(query)
+  // Conversations that were never opened here have a title only.
+  const ids = new Set(found.map(({ conversation }) => conversation.id))
+  const titled = kept.filter(({ id, title }) => !ids.has(id) && holds(title, query))
+  return [...found, ...titled.map((conversation) => ({ conversation }))]
+}
+
+function holds(title: string, query: string): boolean {
+  return title.toLowerCase().includes(query.toLowerCase())
 }

@@ -7,25 +7,25 @@ import {
 } from '#shared/domain/conversation.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { toSiloError, type SiloError } from '#shared/errors/silo-error.ts'
-import {
-  conversationOnlySchema,
-  conversationResponseSchema,
-  type StartRun,
-} from '#shared/protocol/api.ts'
-import { request } from '#web/client/api.ts'
-import { keepConversation, keptConversation } from '#web/client/cache.ts'
-import { cancelRun, startRun } from '#web/client/run-actions.ts'
-import { followRun, onChange } from '#web/client/stream.ts'
+import type { Placement } from '#shared/router/placement.ts'
+import { hosts, type ReadConversation } from '#web/client/hosts.svelte.ts'
+import { placeQuestion, type Pin } from '#web/client/placing.svelte.ts'
+import { onChange } from '#web/client/stream.ts'
+import type { ChatRun, WaitingQuestion } from '#web/replica/records.ts'
+import { remember, remembered } from '#web/ui/remembered.ts'
 import { emptyAnswer, foldAnswer, withAnswer, type LiveAnswer } from './live-answer.ts'
-import { branchPlaces, mergeMessages, withMessages } from './tree.ts'
+import { branchPlaces, mergeMessages, withMessages, withWaiting } from './tree.ts'
 
-type ChatRun = Extract<StartRun, { kind: 'chat' }>
+/** What became of a message: `nowhere` means that nothing on this device or beside it can answer now. */
+export type Sent = 'started' | 'waits' | 'nowhere'
 
 /** One conversation: its messages in all branches, the branch that is shown, and the answers being written. */
 export class ConversationStore {
   readonly id: string
   #conversation = $state.raw<Conversation>()
   #messages = $state.raw<Message[]>([])
+  #waiting = $state.raw<readonly WaitingQuestion[]>([])
+  #pin = $state<Pin>()
   #leafId = $state<string | null>(null)
   #loadError = $state.raw<SiloError>()
   #offline = $state(false)
@@ -37,16 +37,19 @@ export class ConversationStore {
   /** The last request that failed, so that sending the same again cannot write it twice. */
   #failed: ChatRun | undefined
   #created = $state(true)
+  #reads = 0
   #disposed = false
   #stopListening: () => void = () => {}
 
+  /** With the questions that wait for a companion, and the answers they will get. */
+  readonly #all = $derived(withWaiting(this.#messages, this.#waiting))
   readonly branch = $derived(
-    branchOf(this.#messages, this.#leafId).map((message) => {
+    branchOf(this.#all, this.#leafId).map((message) => {
       const answer = this.#answers.get(message.id)
       return answer && message.outcome === undefined ? withAnswer(message, answer) : message
     }),
   )
-  readonly places = $derived(branchPlaces(this.#messages))
+  readonly places = $derived(branchPlaces(this.#all))
   /** The assistant message being written on this branch. */
   readonly writing = $derived(
     this.branch.findLast(({ role, outcome }) => role === 'assistant' && outcome === undefined),
@@ -57,6 +60,8 @@ export class ConversationStore {
   constructor(id: string, options: { fresh?: { collectionIds: string[]; modelId?: string } } = {}) {
     this.id = id
     this.#created = options.fresh === undefined
+    const pin = remembered(`pin.${id}`)
+    this.#pin = pin === 'page' || pin === 'companion' ? pin : undefined
     if (options.fresh) {
       const now = Date.now()
       const base = { id, title: '', createdAt: now, updatedAt: now, leafId: null }
@@ -74,12 +79,26 @@ export class ConversationStore {
   get loadError(): SiloError | undefined {
     return this.#loadError
   }
-  /** What is shown is this browser's copy; nothing can be changed. */
+  /** What is shown is this device's copy; the companion's may have more. */
   get offline(): boolean {
     return this.#offline
   }
+  /** Where the answers are to be written; undefined leaves it to the size of each task. */
+  get pin(): Pin | undefined {
+    return this.#pin
+  }
 
-  /** False until the first message has reached the companion. */
+  setPin(pin: Pin | undefined): void {
+    this.#pin = pin
+    if (this.#created) this.#rememberPin()
+  }
+
+  /** The question that waits for a companion and will be answered by this message. */
+  waitingFor(assistantId: string): WaitingQuestion | undefined {
+    return this.#waiting.find(({ run }) => run.assistantMessageId === assistantId)
+  }
+
+  /** False until the first message has been taken by a host. */
   get created(): boolean {
     return this.#created
   }
@@ -90,10 +109,16 @@ export class ConversationStore {
 
   start(): () => void {
     this.#disposed = false
-    this.#stopListening = onChange('conversations', (change) => {
-      if (this.#created && (change.id === undefined || change.id === this.id)) void this.load()
-    })
-    if (this.#created) void this.load()
+    const stops = [
+      onChange('conversations', (change) => {
+        if (this.#created && (change.id === undefined || change.id === this.id)) void this.load()
+      }),
+      hosts.onChange((id) => {
+        if (this.#created && id === this.id) void this.load()
+      }),
+    ]
+    this.#stopListening = () => stops.forEach((stop) => stop())
+    if (this.#created) void this.#open()
     return () => this.dispose()
   }
 
@@ -104,58 +129,73 @@ export class ConversationStore {
     this.#stops.clear()
   }
 
-  /** Reads the conversation; without a companion, this browser's copy of it. */
+  /** Reads the conversation: from the companion, with what was said here since; without one, this device's copy. */
   async load(): Promise<void> {
+    const version = ++this.#reads
     try {
-      const path = `/api/conversations/${encodeURIComponent(this.id)}`
-      const answer = await request(path, conversationResponseSchema)
-      this.#take(answer.conversation, answer.messages)
-      this.#offline = false
+      const read = await hosts.read(this.id)
+      // A newer read has begun, and will say more.
+      if (version !== this.#reads) return
+      this.#take(read)
+      this.#offline = read.from === 'device' && read.companionId !== null
       this.#loadError = undefined
-      void keepConversation(answer)
     } catch (cause) {
-      const error = toSiloError(cause, 'page')
-      const away = error.code === 'companion_unreachable' || error.code === 'timeout'
-      const kept = away && !this.#loaded ? await keptConversation(this.id) : undefined
-      if (kept) this.#take(kept.conversation, kept.messages)
-      if (away && this.#loaded) this.#offline = true
-      else this.#loadError = error
+      if (version === this.#reads) this.#loadError = toSiloError(cause, 'page')
     }
     this.#follow()
   }
 
   /**
    * Sends a message: at the end of the branch, or with `replaces` as another version of that user message.
-   * It is on the screen at once; when the companion refuses it, it goes away again and the error is thrown.
+   * It is on the screen at once; when it is refused, it goes away again and the error is thrown.
    */
-  async send(text: string, replaces?: string): Promise<void> {
+  async send(text: string, replaces?: string, pin = this.#pin): Promise<Sent> {
     const replaced = this.#messages.find(({ id }) => id === replaces)
     const parentId = replaces === undefined ? this.#leafId : (replaced?.parentId ?? null)
     const again = this.#failed?.userMessage
     const same = again?.text === text && again.parentId === parentId
     const run: ChatRun = same && this.#failed ? this.#failed : this.#newRun({ text, parentId })
-    await this.#begin(run)
+    return this.#begin(run, pin)
   }
 
-  /** Asks for another answer to the same question; the earlier one stays as a branch. */
-  async regenerate(assistantId: string): Promise<void> {
+  /** Asks for another answer to the same question, perhaps elsewhere; the earlier one stays as a branch. */
+  async regenerate(assistantId: string, pin = this.#pin): Promise<Sent> {
     const parentId = this.#messages.find(({ id }) => id === assistantId)?.parentId
-    if (parentId) await this.#begin(this.#newRun(parentId))
+    return parentId ? this.#begin(this.#newRun(parentId), pin) : 'nowhere'
   }
 
   /** Answers a user message that has no answer, e.g. because the page was closed too early. */
-  async answerTo(userId: string): Promise<void> {
-    await this.#begin(this.#newRun(userId))
+  async answerTo(userId: string): Promise<Sent> {
+    return this.#begin(this.#newRun(userId), this.#pin)
+  }
+
+  /** Has a waiting question answered by this device. */
+  async answerHere(runId: string): Promise<void> {
+    await hosts.answerHere(runId)
+    await this.load()
+  }
+
+  /** Gives a waiting question up. Returns its text, or undefined where it was sent meanwhile. */
+  async discard(runId: string): Promise<string | undefined> {
+    const waiting = this.#waiting.find(({ run }) => run.id === runId)
+    const given = await hosts.discard(runId)
+    await this.load()
+    return given ? waiting?.run.userMessage?.text : undefined
+  }
+
+  /** Sends a question again that the companion refused. */
+  retry(runId: string): Promise<void> {
+    return hosts.retry(runId)
   }
 
   async stop(): Promise<void> {
     const runId = this.writing?.runId
-    if (runId) await cancelRun(runId)
+    if (runId) await hosts.cancel(runId)
   }
 
   /** Shows the branch below one of the alternatives, and remembers that. */
   async choose(messageId: string): Promise<void> {
-    this.#leafId = newestLeaf(this.#messages, messageId)
+    this.#leafId = newestLeaf(this.#all, messageId)
     this.#follow()
     await this.#patch({ leafId: this.#leafId }).catch(() => {})
   }
@@ -186,7 +226,7 @@ export class ConversationStore {
     }
   }
 
-  async #begin(run: ChatRun): Promise<void> {
+  async #begin(run: ChatRun, pin: Pin | undefined): Promise<Sent> {
     const { id: runId, conversationId, userMessage, assistantMessageId: answerId, parentId } = run
     const leafBefore = this.#leafId
     const createdAt = Date.now()
@@ -204,52 +244,81 @@ export class ConversationStore {
         runId,
       },
     ]
+    const undo = (): void => {
+      const ids = new Set(sent.map(({ id }) => id))
+      this.#messages = this.#messages.filter(({ id }) => !ids.has(id))
+      this.#leafId = leafBefore
+    }
     for (const { id } of sent) this.#unsent.add(id)
     this.#messages = withMessages(this.#messages, ...sent)
     this.#leafId = answerId
     try {
-      await this.#create()
-      await startRun(run)
+      const placement = await this.#place(parentId, pin)
+      const conversation = this.#conversation
+      if (placement.place === 'retrieval' || !conversation) {
+        undo()
+        return 'nowhere'
+      }
+      const became = await hosts.begin(withReason(run, placement), placement, conversation)
       this.#failed = undefined
-      this.#follow()
+      if (!this.#created) {
+        this.#created = true
+        this.#rememberPin()
+      }
+      for (const { id } of sent) this.#unsent.delete(id)
+      if (became === 'waits') await this.load()
+      else this.#follow()
+      return became
     } catch (cause) {
       this.#failed = run
-      const ids = new Set(sent.map(({ id }) => id))
-      this.#messages = this.#messages.filter(({ id }) => !ids.has(id))
-      this.#leafId = leafBefore
+      undo()
       throw toSiloError(cause, 'page')
     } finally {
       for (const { id } of sent) this.#unsent.delete(id)
     }
   }
 
-  async #create(): Promise<void> {
-    if (this.#created) return
-    const { collectionIds = [], modelId } = this.#conversation ?? {}
-    const body = { id: this.id, collectionIds, ...(modelId === undefined ? {} : { modelId }) }
-    const { conversation } = await request('/api/conversations', conversationOnlySchema, {
-      method: 'POST',
-      body,
+  #place(questionId: string, pin: Pin | undefined): Promise<Placement> {
+    const branch = branchOf(this.#messages, questionId)
+    return placeQuestion({
+      text: branch.at(-1)?.text ?? '',
+      branch: branch.slice(0, -1),
+      collectionIds: this.#conversation?.collectionIds ?? [],
+      pin,
     })
-    this.#conversation = conversation
-    this.#created = true
+  }
+
+  #rememberPin(): void {
+    remember(`pin.${this.id}`, this.#pin ?? null)
   }
 
   async #patch(body: object): Promise<void> {
-    const path = `/api/conversations/${encodeURIComponent(this.id)}`
-    const { conversation } = await request(path, conversationOnlySchema, { method: 'PATCH', body })
-    this.#conversation = conversation
+    this.#conversation = await hosts.change(this.id, body)
   }
 
-  #take(conversation: Conversation, messages: Message[]): void {
+  /** What this device has is on the screen while the companion is asked. */
+  async #open(): Promise<void> {
+    const asked = this.load()
+    const kept = await hosts.kept(this.id)
+    if (kept && !this.#loaded && !this.#disposed) {
+      this.#take(kept)
+      this.#follow()
+    }
+    await asked
+  }
+
+  #take({ conversation, messages, waiting }: ReadConversation): void {
     this.#conversation = conversation
+    this.#waiting = waiting
     this.#messages = mergeMessages(this.#messages, messages, this.#unsent)
     if (this.#unsent.size === 0) {
-      const shown = this.#messages.some(({ id }) => id === this.#leafId)
+      const shown = this.#all.some(({ id }) => id === this.#leafId)
+      const waits = waiting.at(-1)?.run.assistantMessageId
       // Another device may have gone on here; a branch chosen on this page stays chosen.
-      if (!this.#loaded || !shown || this.#leafId === null) this.#leafId = conversation.leafId
+      if (!this.#loaded || !shown || this.#leafId === null)
+        this.#leafId = waits ?? conversation.leafId
       else if (this.#leafId !== conversation.leafId && conversation.leafId) {
-        const line = branchOf(this.#messages, conversation.leafId)
+        const line = branchOf(this.#all, conversation.leafId)
         if (line.some(({ id }) => id === this.#leafId)) this.#leafId = conversation.leafId
       }
     }
@@ -258,7 +327,7 @@ export class ConversationStore {
 
   /** Attaches to every answer being written, and reads how the newest finished one came about. */
   #follow(): void {
-    if (this.#disposed || this.#offline) return
+    if (this.#disposed) return
     for (const message of this.#messages) {
       if (message.role !== 'assistant' || !message.runId || this.#unsent.has(message.id)) continue
       if (message.outcome === undefined || message.id === this.lastAnswer?.id)
@@ -269,7 +338,7 @@ export class ConversationStore {
   #attach(messageId: string, runId: string): void {
     if (this.#stops.has(runId) || this.#answers.get(messageId)?.fields.outcome !== undefined) return
     let answer = emptyAnswer
-    const stop = followRun(runId, {
+    const stop = hosts.follow(runId, {
       onEvent: (event) => {
         answer = foldAnswer(answer, event)
         this.#answers.set(messageId, answer)
@@ -285,4 +354,11 @@ export class ConversationStore {
     })
     this.#stops.set(runId, stop)
   }
+}
+
+/** Why this place was chosen goes with the run, where there was a choice. */
+function withReason(run: ChatRun, { place, reason }: Placement): ChatRun {
+  return place === 'page' || reason === 'default-model' || reason === 'no-page-model'
+    ? run
+    : { ...run, reason }
 }

@@ -1,14 +1,13 @@
 import { toSiloError, errorText } from '#shared/errors/silo-error.ts'
-import { send } from '#web/client/api.ts'
+import { hosts } from '#web/client/hosts.svelte.ts'
 import { language } from '#web/ui/i18n.svelte.ts'
 import { toasts } from '#web/ui/toasts.svelte.ts'
 import { t } from './texts.ts'
 
-/** Downloads a conversation as a file, under the name the companion gives it. */
+/** Downloads a conversation as a file, under the name its host gives it. */
 export async function saveExport(id: string, format: 'markdown' | 'json'): Promise<void> {
   try {
-    const path = `/api/conversations/${encodeURIComponent(id)}/export?format=${format}`
-    const response = await send(path)
+    const response = await hosts.export(id, format)
     const disposition = response.headers.get('content-disposition') ?? ''
     const link = document.createElement('a')
     link.href = URL.createObjectURL(await response.blob())

@@ -11,7 +11,7 @@ export interface LiveAnswer {
   readonly text: string
   readonly citations: readonly Citation[]
   readonly artifacts: readonly Artifact[]
-  readonly fields: Partial<Pick<Message, 'modelId' | 'usage' | 'outcome' | 'error'>>
+  readonly fields: Partial<Pick<Message, 'modelId' | 'usage' | 'outcome' | 'error' | 'placement'>>
   readonly placement?: Placement
   readonly context?: ContextUse
   /** What is being done before the first word: queued, loading the model. */
@@ -28,8 +28,11 @@ export function foldAnswer(answer: LiveAnswer, { body }: RunEvent): LiveAnswer {
       const { stage: _past, ...rest } = answer
       return { ...rest, text: answer.text + body.text }
     }
-    case 'placement-chosen':
-      return { ...answer, placement: body, fields: { ...answer.fields, modelId: body.modelId } }
+    case 'placement-chosen': {
+      const { place = 'companion', device, engine, reason, modelId } = body
+      const placement = { place, device, engine, reason }
+      return { ...answer, placement: body, fields: { ...answer.fields, modelId, placement } }
+    }
     case 'context-built': {
       const { stage: _past, ...rest } = answer
       return { ...rest, context: body }

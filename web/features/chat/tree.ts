@@ -1,4 +1,5 @@
 import type { Message } from '#shared/domain/conversation.ts'
+import type { WaitingQuestion } from '#web/replica/records.ts'
 
 /** Where a message stands among the branches of its parent: `‹2/3›`. */
 export interface BranchPlace {
@@ -54,4 +55,23 @@ export function mergeMessages(
   })
   const ids = new Set(remote.map(({ id }) => id))
   return [...merged, ...local.filter(({ id }) => unsent.has(id) && !ids.has(id))]
+}
+
+/** `messages` with questions that wait for a companion at the places they will have, each with its answer to come. */
+export function withWaiting(
+  messages: readonly Message[],
+  waiting: readonly WaitingQuestion[],
+): readonly Message[] {
+  if (waiting.length === 0) return messages
+  const known = new Set(messages.map(({ id }) => id))
+  const added = waiting.flatMap(({ run, askedAt }): Message[] => {
+    const { conversationId, userMessage, assistantMessageId: id, parentId } = run
+    const base = { conversationId, createdAt: askedAt }
+    const question: Message[] = userMessage ? [{ ...userMessage, ...base, role: 'user' }] : []
+    return [
+      ...question,
+      { ...base, id, parentId, role: 'assistant', text: '', createdAt: askedAt + 1 },
+    ]
+  })
+  return [...messages, ...added.filter(({ id }) => !known.has(id))]
 }

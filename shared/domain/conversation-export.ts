@@ -1,4 +1,4 @@
-import { branchOf, type Conversation, type Message } from '#shared/domain/conversation.ts'
+import { branchOf, type Conversation, type Message } from './conversation.ts'
 import type { Language } from '#shared/errors/silo-error.ts'
 
 /** The branch that is shown, as Markdown a person reads anywhere. */
