@@ -1,9 +1,11 @@
+import { fork, type ChildProcess } from 'node:child_process'
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { playwright } from '@vitest/browser-playwright'
 import type { Plugin } from 'vite'
 import type { TestProjectConfiguration } from 'vitest/config'
 import { findBrowser } from '#companion/setup/browser.mjs'
+import type { LinkBridge } from './link-bridge.ts'
 
 /** Threads need an isolated page; the companion sends the same headers. */
 export const isolatedServer = {
@@ -17,7 +19,7 @@ export const isolatedServer = {
 /** Tests that run in the page itself, in Chromium: `web/**` with `.browser.ts`. */
 export function browserProject(): TestProjectConfiguration {
   return {
-    plugins: [testModels()],
+    plugins: [testModels(), linkBridge()],
     server: isolatedServer,
     optimizeDeps: {
       include: [
@@ -71,6 +73,38 @@ export function testModels(): Plugin {
         })
         createReadStream(path).pipe(response)
       })
+    },
+  }
+}
+
+/**
+ * Says at `/test-link` where a companion's link node is, whose requests the page answers itself. Started when asked, and
+ * as a process of its own: what WebRTC keeps open in Node would keep this one from ending.
+ */
+function linkBridge(): Plugin {
+  let child: ChildProcess | undefined
+  let bridge: Promise<LinkBridge> | undefined
+  const start = (): Promise<LinkBridge> => {
+    const started = fork(join(import.meta.dirname, 'link-bridge.ts'))
+    child = started
+    return new Promise((resolve, reject) => {
+      started.once('message', (message) => resolve(message as LinkBridge))
+      started.once('exit', (code) => reject(new Error(`the bridge ended with ${code}`)))
+    })
+  }
+  return {
+    name: 'silo-test-link',
+    configureServer(server) {
+      server.middlewares.use('/test-link', (_, response) => {
+        bridge ??= start()
+        bridge.then(
+          (where) => response.end(JSON.stringify(where)),
+          (error: unknown) => response.writeHead(500).end(String(error)),
+        )
+      })
+    },
+    closeBundle() {
+      child?.kill()
     },
   }
 }

@@ -32,6 +32,7 @@ const home = makeHome([])
 test.beforeAll(async () => {
   linkPort = await freePort()
   companion = await start()
+  await asOwner('/api/settings', { method: 'PATCH', body: JSON.stringify({ onboarded: true }) })
   relay = await startRelay(linkPort)
   host = await hostApp()
 })
