@@ -14,7 +14,7 @@ import type { Log } from '#companion/observe/log.ts'
 export const defaultLinkPort = 7452
 
 /** For tests. */
-export type LinkOverrides = Partial<Pick<LinkInit, 'mdns' | 'invitationMs' | 'strangerMs' | 'hosts'>> // prettier-ignore
+export type LinkOverrides = Partial<Pick<LinkInit, 'mdns' | 'invitationMs' | 'strangerMs' | 'idleMs' | 'hosts'>> // prettier-ignore
 
 interface Parts extends Pick<LinkInit, 'hosts' | 'names' | 'appBase' | 'appUrls' | 'answer'> {
   readonly config: Config

@@ -31,6 +31,8 @@ export interface DoorInit {
   readonly log: Log
   /** How long a connection of an unknown device may stand without pairing, ms. */
   readonly strangerMs?: number
+  /** How long a paired device may ask for nothing, ms. */
+  readonly idleMs?: number
 }
 
 /** Requests one device may have open at once. */
@@ -44,11 +46,17 @@ const maxRefused = 16
 /** How long who was refused may take to close its stream, ms. */
 const refusedMs = 2000
 
+/** A paired device that asks for nothing this long is gone without a word, ms: a page in use always reads the events. */
+const idleMs = 150_000
+
 interface Visit {
   /** A pairing stream is open. */
   pairing: boolean
   refused: number
-  timer?: NodeJS.Timeout
+  /** Requests open now, and when there was one last. */
+  requests: number
+  lastAt: number
+  readonly timer: NodeJS.Timeout
 }
 
 /** Who comes in, and how far: unknown devices may pair and nothing else, and not for long. */
@@ -68,15 +76,12 @@ export class Door {
   opened(connection: Connection): void {
     // A connection of our own making is kept by who made it.
     if (connection.direction === 'outbound') return
-    const entry: Visit = { pairing: false, refused: 0 }
-    this.#connections.set(connection, entry)
+    const timer = setInterval(() => this.#look(connection), this.#init.strangerMs ?? strangerMs)
+    timer.unref()
+    this.#connections.set(connection, { pairing: false, refused: 0, requests: 0, lastAt: Date.now(), timer }) // prettier-ignore
     if (this.#init.device(idOf(connection))) this.#note(connection)
-    else {
-      if (this.#strangers() > maxStrangers)
-        return endConnection(connection, new Error('too many strangers'))
-      entry.timer = setInterval(() => this.#dismiss(connection), this.#init.strangerMs ?? strangerMs) // prettier-ignore
-      entry.timer.unref()
-    }
+    else if (this.#strangers() > maxStrangers)
+      return endConnection(connection, new Error('too many strangers'))
     this.#init.onConnections()
   }
 
@@ -103,15 +108,16 @@ export class Door {
   request(stream: MessageStream, connection: Connection): void {
     const id = idOf(connection)
     const device = this.#init.device(id)
+    const visit = this.#connections.get(connection)
     if (!device) {
       void refuse(stream, new SiloError('device_not_paired'))
-      const entry = this.#connections.get(connection)
-      if (!entry || ++entry.refused > maxRefused) endConnection(connection, new Error('not paired'))
+      if (visit && ++visit.refused > maxRefused) endConnection(connection, new Error('not paired'))
       return
     }
     const open = this.#requests.get(id) ?? 0
     if (open >= maxRequests) return void refuse(stream, new SiloError('too_many_requests'))
     this.#requests.set(id, open + 1)
+    if (visit) visit.requests++
     const road = this.#note(connection)
     const caller: DeviceCaller = { kind: 'device', deviceId: id, name: device.name, role: device.role, road } // prettier-ignore
     serveFetchStream(byteStream(stream), (request) => this.#init.answer(request, caller), {
@@ -122,6 +128,10 @@ export class Door {
         if (!usual) this.#init.log.debug('a request over the link ended early', { device: id, error }) // prettier-ignore
       })
       .finally(() => {
+        if (visit) {
+          visit.requests--
+          visit.lastAt = Date.now()
+        }
         const left = (this.#requests.get(id) ?? 1) - 1
         if (left > 0) this.#requests.set(id, left)
         else this.#requests.delete(id)
@@ -142,12 +152,19 @@ export class Door {
     return road
   }
 
-  #dismiss(connection: Connection): void {
-    const entry = this.#connections.get(connection)
-    if (!entry) return
-    if (this.#init.device(idOf(connection))) return clearInterval(entry.timer)
+  #look(connection: Connection): void {
+    const visit = this.#connections.get(connection)
+    if (!visit) return
+    if (this.#init.device(idOf(connection))) {
+      const idle =
+        visit.requests === 0 &&
+        !visit.pairing &&
+        Date.now() - visit.lastAt > (this.#init.idleMs ?? idleMs)
+      if (idle) endConnection(connection, new Error('idle'))
+      return
+    }
     // Somebody is comparing a code.
-    if (entry.pairing && this.#init.pairings.open) return
+    if (visit.pairing && this.#init.pairings.open) return
     endConnection(connection, new Error('not paired'))
   }
 

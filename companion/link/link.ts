@@ -46,6 +46,7 @@ export interface LinkInit {
   readonly log: Log
   readonly invitationMs?: number
   readonly strangerMs?: number
+  readonly idleMs?: number
 }
 
 const dialMs = 10_000
@@ -89,6 +90,7 @@ export class Link implements AsyncDisposable {
       onConnections: () => init.onChange(),
       log,
       ...(init.strangerMs === undefined ? {} : { strangerMs: init.strangerMs }),
+      ...(init.idleMs === undefined ? {} : { idleMs: init.idleMs }),
     })
     this.#peers = new Peers({
       book,

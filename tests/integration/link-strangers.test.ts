@@ -111,6 +111,22 @@ describe('what a device is allowed', () => {
     expect(info.self).toMatchObject({ name: 'Anew', role: 'member', connected: true })
   })
 
+  it('is to stay while it asks for something; one that went without a word is let go', async () => {
+    await harness.close()
+    harness = await startLinkHarness({ overrides: { link: { strangerMs: 100, idleMs: 300 } } })
+    const phone = await paired()
+    const [reading, silent] = [
+      await phone.transport(await harness.addresses()),
+      await phone.transport(await harness.addresses()),
+    ]
+    const reader = (await reading.request(get('/api/events'), never)).body!.getReader()
+    await reader.read()
+    await silent.closed
+    expect((await reading.request(get('/api/link'), never)).status).toBe(200)
+    await reader.cancel()
+    await reading.closed
+  })
+
   it('is told to the owners’ pages when somebody comes', async () => {
     const owner = await paired()
     const transport = await owner.transport(await harness.addresses(), 'tcp')
