@@ -71,6 +71,7 @@ export class RoadKeeper {
   #probing = false
   #missed = false
   #revoked = false
+  #left = false
 
   constructor(parts: RoadParts) {
     this.#parts = parts
@@ -134,6 +135,13 @@ export class RoadKeeper {
     this.#wakeUp?.()
   }
 
+  /** The page goes away: the companion is told rather than left to find out. */
+  leave(): void {
+    this.#left = true
+    this.#attempt?.abort(new Error('the page was closed'))
+    void this.#transport?.[Symbol.asyncDispose]()
+  }
+
   /** To be called every few seconds: asks a companion that has been silent for too long. */
   tick(): void {
     if (this.#transport && Date.now() - this.#heardAt > silenceMs) void this.#probe()
@@ -141,7 +149,7 @@ export class RoadKeeper {
 
   async #run(): Promise<void> {
     await this.#parts.book.load()
-    for (;;) {
+    while (!this.#left) {
       this.#building ??= Promise.withResolvers()
       const ending = await this.#cycle()
       // A road that stood for a while is built again at once; one that fell over at once is not worth a hot loop.

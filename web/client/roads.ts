@@ -96,6 +96,7 @@ if (typeof window !== 'undefined') {
   window.addEventListener('online', wake)
   window.addEventListener('offline', wake)
   window.addEventListener('pageshow', wake)
+  window.addEventListener('pagehide', (event) => !event.persisted && keeper.leave())
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') wake()
   })
