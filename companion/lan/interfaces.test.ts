@@ -25,13 +25,13 @@ describe('the addresses other devices may use', () => {
         'br-1a2b3c4d5e6f': [info('172.18.0.1')],
         'vEthernet (WSL)': [info('172.28.0.1')],
         utun3: [info('10.8.0.2')],
-        wan0: [info('203.0.113.9')],
+        wan0: [info('93.184.216.9')],
         bnep0: [info('169.254.7.7')],
         eth0: [info('192.168.1.5'), info('fd00::2', { family: 'IPv6', scopeid: 0 })],
         wlan0: [info('10.42.0.1')],
         usb0: [info('192.168.42.100')],
       }),
-    ).toEqual(['192.168.1.5', '10.42.0.1', '192.168.42.100', '203.0.113.9'])
+    ).toEqual(['192.168.1.5', '10.42.0.1', '192.168.42.100', '93.184.216.9'])
   })
 
   it('takes what there is where nothing better is', () => {
@@ -59,6 +59,8 @@ describe('the addresses other devices may use', () => {
       expect(isLanAddress(inside), inside).toBe(true)
     for (const outside of [
       '9.255.255.255',
+      '192.0.3.1',
+      '198.20.0.1',
       '172.15.0.1',
       '172.32.0.0',
       '192.169.0.1',

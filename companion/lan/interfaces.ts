@@ -11,7 +11,8 @@ export interface LanAddress {
 type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
 /**
- * Networks of one house: RFC 1918, shared address space (some hotspots and overlays), link-local, loopback.
+ * Networks that are never of the internet: RFC 1918, shared address space (some hotspots and overlays), link-local,
+ * loopback, and those for laboratories and examples (RFC 2544, RFC 5737).
  * `[network, prefix length]`.
  */
 export const lanNetworks: readonly (readonly [network: string, bits: number])[] = [
@@ -21,6 +22,10 @@ export const lanNetworks: readonly (readonly [network: string, bits: number])[] 
   ['100.64.0.0', 10],
   ['169.254.0.0', 16],
   ['127.0.0.0', 8],
+  ['198.18.0.0', 15],
+  ['192.0.2.0', 24],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
 ]
 
 /** Container bridges, virtual machines and tunnels: nobody with a phone is there. */
