@@ -113,6 +113,13 @@ export const linkErrors = define({
     en: 'No model can run in this browser: {detail}',
     zh: '此浏览器无法运行模型：{detail}',
   },
+  page_model_unreachable: {
+    httpStatus: 503,
+    retryable: true,
+    en: 'No companion in reach has “{model}”, and its hub cannot be reached from this page. Download it on the companion first.',
+    zh: '可连接的伴侣程序都没有“{model}”，此页面也无法访问其模型库。请先在伴侣程序上下载。',
+    recovery: 'retry',
+  },
   storage_quota: {
     httpStatus: 507,
     retryable: false,

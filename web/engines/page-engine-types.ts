@@ -26,6 +26,8 @@ export interface PageModelState {
   readonly size: number
   readonly downloading: boolean
   readonly loaded: boolean
+  /** Where it could be had now, as far as is known. */
+  readonly source?: 'companion' | 'upstream'
   /** As measured on this device. */
   readonly tokensPerSecond?: number
   /** What the last download ended with. */
@@ -44,7 +46,7 @@ export interface PageEngine extends AsyncDisposable {
   readonly models: readonly PageModelState[]
   /** What this browser can do; undefined until `start` is done. */
   readonly probed: PageProbe | undefined
-  /** Probes this browser and looks at what is stored; later calls do nothing. Never throws. */
+  /** Probes this browser once, and asks what the companion has for it. Never throws. */
   start(): Promise<void>
   /** Called whenever anything above changes; returns the way to stop listening. */
   onChange(listener: () => void): () => void

@@ -1,4 +1,5 @@
 import type { Engine, LoadedModel } from '#shared/contracts/engine.ts'
+import type { PageModelOffer } from '#shared/domain/page-model.ts'
 import { SiloError, toSiloError } from '#shared/errors/silo-error.ts'
 import type { PageAbility } from '#shared/router/placement.ts'
 import { watchBattery } from './battery.ts'
@@ -6,7 +7,7 @@ import { choosePageEngine, pageContext, pageThreads, type PageChoice, type PageP
 import { measured } from './measured.ts'
 import type { PageEngine, PageEngineState, PageModelState } from './page-engine-types.ts'
 import { pageCatalogue, type PageModel } from './page-models/catalogue.ts'
-import type { Ask } from './page-models/sources.ts'
+import { companionOffers, sourceOf, type Ask } from './page-models/sources.ts'
 import { PageModelStore, type StoredModel } from './page-models/store.ts'
 import { probePage } from './page-probe.ts'
 import { Speeds } from './speeds.ts'
@@ -44,6 +45,8 @@ interface Held {
   readonly loaded: LoadedModel
 }
 
+/** The companion is asked what it has for so long, ms. */
+const offerLimit = 20_000
 const nothing: StoredModel = { installed: false, bytes: 0, size: 0 }
 
 class BrowserPageEngine implements PageEngine {
@@ -64,6 +67,7 @@ class BrowserPageEngine implements PageEngine {
   #probe: PageProbe | undefined
   #choices: readonly PageChoice[] = []
   #starting: Promise<void> | undefined
+  #offers: readonly PageModelOffer[] = []
   #loading = 0
   #error: SiloError | undefined
   #queue: Promise<unknown> = Promise.resolve()
@@ -108,6 +112,7 @@ class BrowserPageEngine implements PageEngine {
       const fetching = this.#fetching.get(model.id)
       const error = this.#fetchErrors.get(model.id)
       const speed = this.#speeds.of(model.id)
+      const source = sourceOf(model, this.#offers)
       return {
         model,
         installed: stored.installed,
@@ -115,6 +120,7 @@ class BrowserPageEngine implements PageEngine {
         size: fetching?.total || stored.size,
         downloading: fetching !== undefined,
         loaded: this.#held.get(model.task)?.model.id === model.id,
+        ...(source ? { source } : {}),
         ...(speed === undefined ? {} : { tokensPerSecond: speed }),
         ...(error ? { error } : {}),
       }
@@ -123,6 +129,7 @@ class BrowserPageEngine implements PageEngine {
 
   start(): Promise<void> {
     this.#starting ??= this.#start()
+    void this.#askOffers()
     return this.#starting
   }
 
@@ -246,6 +253,12 @@ class BrowserPageEngine implements PageEngine {
     ])
     this.#probe = probe
     this.#choices = choosePageEngine(probe, this.#catalogue)
+    this.#changed()
+  }
+
+  async #askOffers(): Promise<void> {
+    const offers = await companionOffers(this.#init.ask, AbortSignal.timeout(offerLimit)).catch(() => []) // prettier-ignore
+    this.#offers = offers
     this.#changed()
   }
 

@@ -105,7 +105,7 @@ export const pageCatalogue: readonly PageModel[] = [
   },
   {
     id: 'Qwen2.5-Coder-0.5B-Instruct-q4f16_1-MLC',
-    name: 'Qwen2.5 Coder 0.5B Instruct',
+    name: 'Qwen2.5 Coder 0.5B Instruct, GPU',
     task: 'chat',
     engine: 'web-llm',
     languages: ['zh', 'en'],
@@ -120,7 +120,7 @@ export const pageCatalogue: readonly PageModel[] = [
   },
   {
     id: 'Qwen2.5-Coder-0.5B-Instruct-q4f32_1-MLC',
-    name: 'Qwen2.5 Coder 0.5B Instruct',
+    name: 'Qwen2.5 Coder 0.5B Instruct, GPU',
     task: 'chat',
     engine: 'web-llm',
     languages: ['zh', 'en'],
@@ -135,7 +135,7 @@ export const pageCatalogue: readonly PageModel[] = [
   },
   {
     id: 'SmolLM2-360M-Instruct-q4f16_1-MLC',
-    name: 'SmolLM2 360M Instruct',
+    name: 'SmolLM2 360M Instruct, GPU',
     task: 'chat',
     engine: 'web-llm',
     languages: ['en'],

@@ -89,9 +89,20 @@ export function sourcesOf(
   return sources
 }
 
+/** Where a model can be had, as far as is known without trying. */
+export function sourceOf(
+  model: PageModel,
+  offers: readonly PageModelOffer[],
+): FileSource['name'] | undefined {
+  const offer = offers.find(({ id }) => id === model.id)
+  const pinned = ({ sha256 }: PageFile): boolean => model.files.some((file) => file.sha256 === sha256) // prettier-ignore
+  if (offer && (model.gpu ? offer.pair : offer.files.some(pinned))) return 'companion'
+  return model.upstream === undefined ? undefined : 'upstream'
+}
+
 /**
  * The files a model consists of here: pinned in the catalogue, else by the companion's pair, which has to be
- * made for this very web-llm. @throws SiloError page_engine_unavailable, download_failed
+ * made for this very web-llm. @throws SiloError page_engine_unavailable, page_model_unreachable
  */
 export function filesOf(
   model: PageModel,
@@ -103,8 +114,7 @@ export function filesOf(
   if (!model.gpu) return { files: model.files, library: undefined }
   const offer = offers.find(({ id }) => id === model.id)
   if (!offer?.pair) {
-    const detail = 'no paired companion has it'
-    throw new SiloError('download_failed', { params: { model: model.name, detail } })
+    throw new SiloError('page_model_unreachable', { params: { model: model.name } })
   }
   requirePair(model, offer)
   return { files: offer.files, library: offer.pair.library }

@@ -102,7 +102,7 @@ describe('models stored in the page', () => {
   it('says so when nobody has it, and when there is no room', async () => {
     const alone = new PageModelStore({})
     const get = (wanted: PageModel): Promise<void> => alone.download(wanted, { signal: forever, onProgress() {} }) // prettier-ignore
-    expect((await failure(get(model))).code).toBe('download_failed')
+    expect((await failure(get(model))).code).toBe('page_model_unreachable')
     const huge = { ...model, files: [{ ...file, size: 1e15 }] }
     const full = await failure(get(huge))
     expect(full.code).toBe('storage_quota')

@@ -133,7 +133,7 @@ export class PageModelStore {
     const path = [folder, model.id, file.name]
     await using writer = await openWriter(path)
     // A file longer than it may be is of something else.
-    let failure: unknown = new Error('nobody has it')
+    let failure: unknown
     for (const source of writer.size > file.size ? [] : sources) {
       try {
         onProgress(writer.size)
@@ -145,11 +145,10 @@ export class PageModelStore {
         failure = error
       }
     }
-    if (writer.size < file.size)
-      throw new SiloError('download_failed', {
-        params: { model: model.name, detail: toSiloError(failure, 'page').message },
-        cause: failure,
-      })
+    if (writer.size < file.size) {
+      if (failure instanceof SiloError) throw failure
+      throw new SiloError('page_model_unreachable', { params: { model: model.name }, cause: failure }) // prettier-ignore
+    }
     if ((await writer.finish()) === file.sha256) return
     await removeFolder(path)
     throw new SiloError('checksum_mismatch', { params: { source: model.name } })
