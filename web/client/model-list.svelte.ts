@@ -1,4 +1,4 @@
-import type { ModelState } from '#shared/domain/model.ts'
+import type { ModelState, ModelTask } from '#shared/domain/model.ts'
 import type { Settings } from '#shared/domain/settings.ts'
 import { modelResponseSchema, settingsResponseSchema } from '#shared/protocol/api.ts'
 import type { RunView } from '#shared/protocol/run-view.ts'
@@ -69,7 +69,8 @@ export class ModelList {
   }
 
   /** The model used when none is chosen: what the settings say, else what the companion picked. */
-  defaultId(task: 'chat' | 'embed'): string | undefined {
+  defaultId(task: ModelTask): string | undefined {
+    if (task === 'speech') return undefined
     const settings = companion.settings.value
     const status = companion.status.value
     const chosen = task === 'chat' ? settings?.chatModelId : settings?.embedModelId

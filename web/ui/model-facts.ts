@@ -10,6 +10,7 @@ const t = translator({
     numbers: '{needed} of {available}',
     chat: 'Chat',
     embed: 'Search',
+    speech: 'Speech',
     more: '+{n}',
   },
   zh: {
@@ -19,6 +20,7 @@ const t = translator({
     numbers: '需 {needed}，可用 {available}',
     chat: '对话',
     embed: '检索',
+    speech: '语音',
     more: '等 {n} 种',
   },
 })

@@ -32,14 +32,16 @@ export function createOpenAiApi(deps: OpenAiDeps): Hono {
       object: 'list',
       data: deps.models
         .list()
-        .filter((model) => model.installed)
+        .filter((model) => model.installed && model.entry.task !== 'speech')
         .map((model) => modelObject(model.entry.id)),
     }),
   )
   // An id may hold slashes.
   app.get('/models/:id{.+}', (context) => {
     const id = modelIdOf(context.req.param('id'))
-    const model = deps.models.list().find((model) => model.installed && model.entry.id === id)
+    const model = deps.models
+      .list()
+      .find((model) => model.installed && model.entry.task !== 'speech' && model.entry.id === id)
     if (!model)
       throw new SiloError('model_unknown', { params: { model: id ?? '' }, field: 'model' })
     return context.json(modelObject(model.entry.id))

@@ -29,7 +29,7 @@ export function createOllamaDetection(deps: OpenAiDeps & { readonly version?: st
     context.json({
       models: deps.models
         .list()
-        .filter((model) => model.installed)
+        .filter((model) => model.installed && model.entry.task !== 'speech')
         .map((model) => ({
           name: `${model.entry.id}:latest`,
           model: `${model.entry.id}:latest`,
@@ -44,7 +44,9 @@ export function createOllamaDetection(deps: OpenAiDeps & { readonly version?: st
   app.post('/show', async (context) => {
     const body = parseInput(showSchema, await readJson(context))
     const id = modelIdOf(body.model ?? body.name)
-    const model = deps.models.list().find((model) => model.installed && model.entry.id === id)
+    const model = deps.models
+      .list()
+      .find((model) => model.installed && model.entry.task !== 'speech' && model.entry.id === id)
     if (!model)
       throw new SiloError('model_unknown', { params: { model: id ?? '' }, field: 'model' })
     const { entry } = model

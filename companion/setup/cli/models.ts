@@ -39,7 +39,7 @@ async function list(client: CompanionClient, terminal: Terminal): Promise<void> 
     terminal.line(
       [
         model.entry.id.padEnd(width),
-        model.entry.task.padEnd(5),
+        model.entry.task.padEnd(6),
         bytesText(model.entry.size).padStart(8),
         `${stateText(terminal, model)} · ${fitText(terminal, model)}`,
       ].join('  '),

@@ -1,0 +1,2 @@
+export { default as Button } from './VoiceButton.svelte'
+export { default as ReadAloud } from './ReadAloudButton.svelte'
