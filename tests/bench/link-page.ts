@@ -166,8 +166,14 @@ async function socket(url: string, direction: 'down' | 'up', bytes: number): Pro
   return bytes / 1000 / (performance.now() - start)
 }
 
-/** Follows an answer over a road that breaks: ms from the loss being seen to the first event after it. */
-async function resume(name: 'webrtc' | 'websocket', port: number): Promise<number> {
+/**
+ * Follows an answer over a road that breaks: when the loss was seen (ms since 1970), and how long it was from then to
+ * the first event after it (ms).
+ */
+async function resume(
+  name: 'webrtc' | 'websocket',
+  port: number,
+): Promise<{ lostAt: number; ms: number }> {
   await redial(name, port)
   const { events, run } = await stream(name)
   let last = -1
@@ -179,6 +185,7 @@ async function resume(name: 'webrtc' | 'websocket', port: number): Promise<numbe
   }
   document.title = 'cut'
   await road(name).closed
+  const lostAt = Date.now()
   const lost = performance.now()
   await redial(name)
   const path = `/api/runs/${run}/events?after=${last}`
@@ -188,8 +195,7 @@ async function resume(name: 'webrtc' | 'websocket', port: number): Promise<numbe
     if (seq !== last + 1) throw new Error(`event ${seq} came after ${last}`)
     break
   }
-  document.title = 'resumed'
-  return performance.now() - lost
+  return { lostAt, ms: performance.now() - lost }
 }
 
 const page = { open, tokens, small, download, upload, socket, resume, json }

@@ -8,7 +8,11 @@ import {
   type Page,
 } from '@playwright/test'
 import { decodeInvitation, encodeInvitation } from '#shared/protocol/pairing.ts'
-import { deviceListSchema, pairingCreatedSchema } from '#shared/protocol/link.ts'
+import {
+  deviceListSchema,
+  pairingCreatedSchema,
+  pairingResponseSchema,
+} from '#shared/protocol/link.ts'
 import { newId } from '#shared/domain/ids.ts'
 import * as v from 'valibot'
 import { hostApp, type AppHost } from './app-host.ts'
@@ -180,6 +184,34 @@ test('a used link is refused', async ({ browser }) => {
   await second.page.goto(host.url)
   await expect(second.page.getByTestId('connection')).toHaveAttribute('data-connection', 'page-only') // prettier-ignore
   await second.context.close()
+})
+
+test('without a link, an address and six digits that are the same on both screens will do', async ({
+  browser,
+}) => {
+  const { context, page } = await visitor(browser)
+  const id = newId()
+  await asOwner('/api/pairings', { method: 'POST', body: JSON.stringify({ id, role: 'member' }) })
+  await page.goto(`${host.url}/pair`)
+  const address = page.getByTestId('pair-address')
+  await address.fill(`127.0.0.1:${linkPort}`)
+  await address.press('Enter')
+  const shown = page.getByTestId('pair-code')
+  await expect(shown).toBeVisible()
+  const asked = async () =>
+    v.parse(pairingResponseSchema, await asOwner(`/api/pairings/${id}`)).pairing
+  const { request } = await asked()
+  expect((await shown.innerText()).replace(/\D/g, '')).toBe(request?.code)
+  expect((await asked()).state, 'nobody comes in before a person has said so').toBe('open')
+  const body = JSON.stringify({ deviceId: request!.deviceId, allow: true })
+  await asOwner(`/api/pairings/${id}/answer`, { method: 'POST', body })
+  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'done')
+  await page.getByTestId('open-silo').click()
+  await onRoad(page, 'webrtc')
+  expect(v.parse(deviceListSchema, await asOwner('/api/devices')).devices).toContainEqual(
+    expect.objectContaining({ id: request!.deviceId, role: 'member' }),
+  )
+  await context.close()
 })
 
 test('without WebRTC it goes by WebSocket', async ({ browser }) => {

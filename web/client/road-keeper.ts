@@ -41,6 +41,8 @@ const waitForRoadMs = 8000
 /** The companion sends something every 15 s; after this long in silence it is asked, ms. */
 const silenceMs = 25_000
 const probeLimitMs = 3000
+/** After a sleep or a change of network a new connection is likelier than a slow answer, ms. */
+const wakeLimitMs = 1500
 /** A dial that began longer ago than this, ms, may have been overtaken by sleep or another network. */
 const staleDialMs = 3000
 /** A road that stood at least this long was a sound one, ms. */
@@ -127,7 +129,7 @@ export class RoadKeeper {
 
   /** The page was asleep, or the network is another one: what stood may stand no more. */
   wake(): void {
-    if (this.#transport) return void this.#probe()
+    if (this.#transport) return void this.#probe(wakeLimitMs)
     if (this.#attempt && Date.now() - this.#attemptedAt > staleDialMs)
       this.#attempt.abort(new Interruption('begun before a change of network'))
     if (this.#revoked) return
@@ -144,7 +146,7 @@ export class RoadKeeper {
 
   /** To be called every few seconds: asks a companion that has been silent for too long. */
   tick(): void {
-    if (this.#transport && Date.now() - this.#heardAt > silenceMs) void this.#probe()
+    if (this.#transport && Date.now() - this.#heardAt > silenceMs) void this.#probe(probeLimitMs)
   }
 
   async #run(): Promise<void> {
@@ -289,12 +291,12 @@ export class RoadKeeper {
   }
 
   /** The stream broke; perhaps only it, and not the connection. */
-  async #answers(transport: Transport): Promise<boolean> {
+  async #answers(transport: Transport, limitMs = probeLimitMs): Promise<boolean> {
     this.#missed = true
     try {
       const response = await transport.request(
         { method: 'GET', path: '/healthz' },
-        AbortSignal.timeout(probeLimitMs),
+        AbortSignal.timeout(limitMs),
       )
       await response.body?.cancel()
       return true
@@ -303,12 +305,12 @@ export class RoadKeeper {
     }
   }
 
-  async #probe(): Promise<void> {
+  async #probe(limitMs: number): Promise<void> {
     const attempt = this.#attempt
     if (!this.#transport || this.#probing) return
     this.#probing = true
     try {
-      if (!(await this.#answers(this.#transport))) attempt?.abort(new Error('no answer'))
+      if (!(await this.#answers(this.#transport, limitMs))) attempt?.abort(new Error('no answer'))
       else this.#heardAt = Date.now()
     } finally {
       this.#probing = false
