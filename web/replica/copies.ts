@@ -4,10 +4,11 @@ import {
   type Conversation,
   type Message,
 } from '#shared/domain/conversation.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
+import { SiloError, type WireError } from '#shared/errors/silo-error.ts'
 import type { SentPrompt } from '#shared/generation/context.ts'
 import { openReplica, type Replica, type ReplicaWrite } from './database.ts'
 import {
+  byAge,
   stored,
   storedConversationSchema,
   storedMessageSchema,
@@ -28,6 +29,8 @@ export interface LocalConversation {
   readonly companionId: string | null
   /** Something was said or changed here that the companion does not know. */
   readonly unsynced: boolean
+  /** Why the companion did not take it. */
+  readonly refusal?: WireError
 }
 
 /** Copies of the companion's conversations that are kept; those opened longest ago go first. */
@@ -73,6 +76,7 @@ export async function localConversation(id: string): Promise<LocalConversation |
         .flatMap((value) => stored(waitingQuestionSchema, value) ?? [])
         .sort((a, b) => a.askedAt - b.askedAt),
       companionId: known.companionId,
+      ...(known.refusal ? { refusal: known.refusal } : {}),
       unsynced: known.unsynced !== undefined || parsed.some(({ unsynced }) => unsynced === 1),
     }
   } catch {
@@ -247,8 +251,4 @@ async function dropOldCopies(): Promise<void> {
       left--
     }
   })
-}
-
-function byAge(a: Message, b: Message): number {
-  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { conversationSchema, messageSchema } from '#shared/domain/conversation.ts'
+import { conversationSchema, messageSchema, type Message } from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { startRunSchema, type StartRun } from '#shared/protocol/api.ts'
@@ -70,4 +70,11 @@ export function stored<S extends v.GenericSchema>(
 ): v.InferOutput<S> | undefined {
   const parsed = v.safeParse(schema, value)
   return parsed.success ? parsed.output : undefined
+}
+
+/** Oldest first; a companion gives a question and its answer the same time. */
+export function byAge(a: Message, b: Message): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt
+  if (a.role !== b.role) return a.role === 'user' ? -1 : 1
+  return a.id < b.id ? -1 : 1
 }

@@ -2,6 +2,7 @@ import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { WireError } from '#shared/errors/silo-error.ts'
 import { openReplica } from './database.ts'
 import {
+  byAge,
   stored,
   storedConversationSchema,
   storedMessageSchema,
@@ -42,7 +43,7 @@ export async function unsyncedOf(id: string, companionId: string): Promise<Unsyn
   const messages = wanted
     .map(({ message }) => message)
     .filter(({ role, outcome }) => role === 'user' || outcome !== undefined)
-    .sort((a, b) => a.createdAt - b.createdAt)
+    .sort(byAge)
   return { row, messages }
 }
 

@@ -6,7 +6,7 @@ import {
   type Message,
 } from '#shared/domain/conversation.ts'
 import { newId } from '#shared/domain/ids.ts'
-import { toSiloError, type SiloError } from '#shared/errors/silo-error.ts'
+import { toSiloError, type SiloError, type WireError } from '#shared/errors/silo-error.ts'
 import type { Placement } from '#shared/router/placement.ts'
 import { hosts, type ReadConversation } from '#web/client/hosts.svelte.ts'
 import { placeQuestion, type Pin } from '#web/client/placing.svelte.ts'
@@ -25,6 +25,7 @@ export class ConversationStore {
   #conversation = $state.raw<Conversation>()
   #messages = $state.raw<Message[]>([])
   #waiting = $state.raw<readonly WaitingQuestion[]>([])
+  #refusal = $state.raw<WireError>()
   #pin = $state<Pin>()
   #leafId = $state<string | null>(null)
   #loadError = $state.raw<SiloError>()
@@ -82,6 +83,10 @@ export class ConversationStore {
   /** What is shown is this device's copy; the companion's may have more. */
   get offline(): boolean {
     return this.#offline
+  }
+  /** Why the companion did not take what was said on this device. */
+  get refusal(): WireError | undefined {
+    return this.#refusal
   }
   /** Where the answers are to be written; undefined leaves it to the size of each task. */
   get pin(): Pin | undefined {
@@ -307,7 +312,8 @@ export class ConversationStore {
     await asked
   }
 
-  #take({ conversation, messages, waiting }: ReadConversation): void {
+  #take({ conversation, messages, waiting, refusal }: ReadConversation): void {
+    this.#refusal = refusal
     this.#conversation = conversation
     this.#waiting = waiting
     this.#messages = mergeMessages(this.#messages, messages, this.#unsent)
