@@ -16,7 +16,7 @@ export async function fetchOverStream(
   signal: AbortSignal,
 ): Promise<Response> {
   signal.throwIfAborted()
-  const channel = new FrameChannel(await open(signal))
+  const channel = new FrameChannel(await open(signal), { answers: false })
   const give = (): void => channel.fail(asError(signal.reason))
   signal.addEventListener('abort', give, { once: true })
   const leave = (): void => signal.removeEventListener('abort', give)

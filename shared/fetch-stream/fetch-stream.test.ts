@@ -188,6 +188,20 @@ describe('a request over a stream', () => {
     }
   })
 
+  it('tells the handler that the caller is gone where the stream only closed', async () => {
+    const [client, server] = streamPair()
+    const aborted = Promise.withResolvers<void>()
+    const served = serveFetchStream(server, async (request) => {
+      request.signal.addEventListener('abort', () => aborted.resolve())
+      return new Response(new ReadableStream({ start: (c) => c.enqueue(bytes(5)) }))
+    }).catch((error: unknown) => error)
+    await client.send(encodeJson(frameType.head, { method: 'GET', path: '/', headers: [], body: false })) // prettier-ignore
+    await client.send(encodeFrame(frameType.end))
+    await client.closeWrite()
+    await aborted.promise
+    expect(await served).toMatchObject({ code: 'companion_unreachable' })
+  })
+
   it('ends the handler when the answer is cancelled by its reader', async () => {
     const cancelled = Promise.withResolvers<unknown>()
     const { response } = exchange(

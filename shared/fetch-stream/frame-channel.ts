@@ -39,14 +39,18 @@ export class FrameChannel {
   #taken = 0
   #bodyEnded = false
   #headSeen = false
+  #finished = false
+  readonly #answers: boolean
   #sent = 0
   #wakeReader: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
   #lastFrameAt = Date.now()
   readonly #timer: ReturnType<typeof setInterval>
 
-  constructor(stream: ByteStream) {
+  /** `answers`: this is the end that answers, which closes first. */
+  constructor(stream: ByteStream, { answers }: { readonly answers: boolean }) {
     this.#stream = stream
+    this.#answers = answers
     this.#head.promise.catch(() => {})
     this.#timer = setInterval(() => this.#beat(), pingMs)
     ;(this.#timer as { unref?: () => void }).unref?.()
@@ -142,6 +146,7 @@ export class FrameChannel {
 
   /** Ends this side in order; nothing may be sent after it. */
   async finish(): Promise<void> {
+    this.#finished = true
     clearInterval(this.#timer)
     await this.#stream.closeWrite()
   }
@@ -152,7 +157,9 @@ export class FrameChannel {
         this.#lastFrameAt = Date.now()
         this.#receive(frame)
       }
-      if (!this.#bodyEnded) throw new SiloError('companion_unreachable')
+      // Who asked closes last: earlier it is gone, however quietly. Over WebRTC a reset may look like a close.
+      const tooEarly = this.#answers && !this.#finished
+      if (!this.#bodyEnded || tooEarly) throw new SiloError('companion_unreachable')
     } catch (error) {
       const known = error instanceof SiloError
       this.fail(known ? error : new SiloError('companion_unreachable', { cause: error }))

@@ -22,7 +22,7 @@ export async function serveFetchStream(
   handle: (request: Request) => Promise<Response>,
   { headMs = 20_000, closeMs = 20_000, errorId = () => 'link' }: ServeOptions = {},
 ): Promise<void> {
-  const channel = new FrameChannel(stream)
+  const channel = new FrameChannel(stream, { answers: true })
   let response: Response | undefined
   try {
     const head = parseHead(requestHeadSchema, await within(channel.head, headMs))
