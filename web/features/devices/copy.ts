@@ -3,10 +3,10 @@ import { toasts } from '#web/ui/toasts.svelte.ts'
 import { t } from './texts.ts'
 
 /** Copies text and says whether that worked. */
-export async function copy(text: string, done = t('copied')): Promise<void> {
+export async function copy(text: string): Promise<void> {
   try {
     await writeClipboard(text)
-    toasts.show(done, { tone: 'good' })
+    toasts.show(t('copied'), { tone: 'good' })
   } catch {
     toasts.show(t('copyFailed'), { tone: 'signal' })
   }
