@@ -4,6 +4,7 @@ import { getLlama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
 import type { GenerateEvent, GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { jsonGrammar, schemaGrammar, toolGrammar } from '#shared/generation/grammar.ts'
 import {
   addonOf,
   type Addon,
@@ -12,7 +13,6 @@ import {
   type AddonSampler,
 } from './addon.ts'
 import { Answer } from './answer.ts'
-import { jsonGrammar, schemaGrammar, toolGrammar } from './grammar.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
 import { ChatTemplate } from './template.ts'

@@ -1,10 +1,12 @@
 import type { GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { callSchema, plainChat } from '../plain-chat.ts'
+import { jsonGrammar, schemaGrammar, toolGrammar } from '#shared/generation/grammar.ts'
+import { plainChat } from '../plain-chat.ts'
 
 /** What is sent to llama.cpp's server inside wllama. */
 export function completionOf(request: GenerateRequest): Record<string, unknown> {
-  const schema = answerSchema(request)
+  // A grammar of our own: with a schema the engine forms one that some templates' output cannot begin.
+  const grammar = grammarOf(request)
   const { maxTokens, seed, topK, topP, minP, frequencyPenalty, presencePenalty } = request
   return {
     ...promptOf(request.prompt),
@@ -19,7 +21,7 @@ export function completionOf(request: GenerateRequest): Record<string, unknown> 
     ...(minP === undefined ? {} : { min_p: minP }),
     ...(frequencyPenalty === undefined ? {} : { frequency_penalty: frequencyPenalty }),
     ...(presencePenalty === undefined ? {} : { presence_penalty: presencePenalty }),
-    ...(schema === undefined ? {} : { json_schema: schema }),
+    ...(grammar === undefined ? {} : { grammar }),
   }
 }
 
@@ -27,17 +29,14 @@ export function promptOf(prompt: Prompt): Record<string, unknown> {
   return prompt.kind === 'text' ? { prompt: prompt.text } : { messages: plainChat(prompt) }
 }
 
-function answerSchema({ prompt, format }: GenerateRequest): Record<string, unknown> | undefined {
+function grammarOf({ prompt, format }: GenerateRequest): string | undefined {
   if (!format) return undefined
-  if (format.type === 'json') return { type: 'object' }
-  if (format.type === 'json-schema') return format.schema
+  if (format.type === 'json') return jsonGrammar()
+  if (format.type === 'json-schema') return schemaGrammar(format.schema)
   const tools = prompt.kind === 'chat' ? (prompt.tools ?? []) : []
-  if (!tools.some((tool) => format.name === undefined || tool.name === format.name))
-    throw new SiloError('bad_request', {
-      params: { detail: 'there is no such tool' },
-      field: 'format',
-    })
-  return callSchema(tools, format.name)
+  const named = tools.filter((tool) => format.name === undefined || tool.name === format.name)
+  if (named.length > 0) return toolGrammar(named)
+  throw new SiloError('bad_request', { params: { detail: 'there is no such tool' }, field: 'format' }) // prettier-ignore
 }
 
 /** `request (2003 tokens) exceeds the available context size (1024 tokens)`, `input (…) is too large …`. */
