@@ -32,7 +32,7 @@ export function browserProject(): TestProjectConfiguration {
     test: {
       name: 'browser',
       include: ['web/**/*.browser.ts'],
-      testTimeout: 120_000,
+      testTimeout: 240_000,
       hookTimeout: 180_000,
       browser: {
         enabled: true,
