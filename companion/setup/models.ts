@@ -26,7 +26,12 @@ const { values } = parseArgs({ options: { test: { type: 'boolean', default: fals
 const language = languageOf(process.env)
 const terminal = new Terminal(false, language)
 const say = (en: string, zh: string): void => terminal.note(language === 'zh' ? zh : en)
-const testModels = new Set(['smollm2-135m', 'qwen2.5-coder-0.5b', 'multilingual-e5-small', 'whisper-base'])
+const testModels = new Set([
+  'smollm2-135m',
+  'qwen2.5-coder-0.5b',
+  'multilingual-e5-small',
+  'whisper-base',
+])
 
 const config = loadConfig(
   values.test
