@@ -48,9 +48,12 @@ test.beforeAll(async ({ browser }) => {
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready
   })
-  // Controlled by the worker from this load on, and seen by it once.
+  // Controlled by the worker from this load on, which stores what the time without the companion needs.
   await page.goto(`${companion.url}/`)
   await expect(page.getByTestId('composer-input')).toBeVisible()
+  await expect.poll(storedFiles, { timeout: 60_000 }).toContain('wllama')
+  let before = ''
+  await expect.poll(async () => before === (before = await storedFiles()), { timeout: 60_000, intervals: [2000] }).toBe(true) // prettier-ignore
 })
 
 test.afterAll(async () => {
@@ -58,6 +61,15 @@ test.afterAll(async () => {
   await companion?.stop()
   if (home) removeHome(home)
 })
+
+/** What the service worker has stored. */
+const storedFiles = () =>
+  page.evaluate(async () => {
+    const names: string[] = []
+    for (const name of await caches.keys())
+      for (const { url } of await (await caches.open(name)).keys()) names.push(url)
+    return names.join('\n')
+  })
 
 async function ask(text: string): Promise<void> {
   await page.getByTestId('composer-input').fill(text)

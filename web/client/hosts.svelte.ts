@@ -13,6 +13,7 @@ import type { ChatRun } from '#web/replica/records.ts'
 import type * as v from 'valibot'
 import { request, send, type Road } from './api.ts'
 import { companion } from './companion.svelte.ts'
+import { prepare, preparePage } from './prepare.ts'
 import { tabChannel } from './page-host/tabs.ts'
 import type { PageSide } from './page-side.ts'
 import { RunFollower, type FollowOptions } from './run-follower.ts'
@@ -47,7 +48,9 @@ class Hosts {
         void this.#reach(this.companionId)
       })
     })
+    const callOff = prepare(preparePage)
     return () => {
+      callOff()
       hear?.()
       effects()
     }
