@@ -1,4 +1,4 @@
-import { generateKeyPair, privateKeyFromRaw } from '@libp2p/crypto/keys'
+import { privateKeyFromRaw, type generateKeyPair } from '@libp2p/crypto/keys'
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,6 +36,8 @@ async function paired(started: LinkHarness, role = 'owner'): Promise<LinkDevice>
   return phone
 }
 
+const idOf = (addresses: string[]) => addresses[0]!.split('/p2p/')[1]!
+const tcpOf = (addresses: string[]) => addresses.find((each) => /\/tcp\/\d+\/p2p/.test(each))!
 const get = (path: string) => ({ method: 'GET', path })
 
 describe('a device that is not paired', () => {
@@ -217,21 +219,23 @@ describe('bad input on a stream', () => {
   })
 })
 
+/** A request of the owner to a companion in a process of its own. */
+async function ask(url: string, path: string, body?: object): Promise<Loose> {
+  const token = new URL(url).searchParams.get('token')
+  const response = await fetch(new URL(path, url), {
+    method: body ? 'POST' : 'GET',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+  return response.json()
+}
+
 describe('a companion that comes back', () => {
   it('is at its old address, as itself, and knows its devices', async () => {
     // As a process of its own: what a test holds of UDP ends with its process only.
     const env = { SILO_LINK_PORT: '0', SILO_LOG_LEVEL: 'error' }
     const home = makeHome([])
     closers.push(async () => removeHome(home))
-    const ask = async (url: string, path: string, body?: object) => {
-      const token = new URL(url).searchParams.get('token')
-      const response = await fetch(new URL(path, url), {
-        method: body ? 'POST' : 'GET',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body ? { body: JSON.stringify(body) } : {}),
-      })
-      return response.json() as Promise<Loose>
-    }
     const phone = await device()
     const first = await startCompanionProcess(home, env)
     const { link } = await ask(first.urlWithToken, '/api/pairings', { id: newId() })
@@ -303,8 +307,6 @@ describe('companions', () => {
     await first.invite()
     await second.invite()
     const [own, other] = [await first.addresses(), await second.addresses()]
-    const idOf = (addresses: string[]) => addresses[0]!.split('/p2p/')[1]!
-    const tcpOf = (addresses: string[]) => addresses.find((each) => /\/tcp\/\d+\/p2p/.test(each))!
     const pin = await first.api('/api/peers', { method: 'POST', body: { address: tcpOf(other) } })
     expect(pin.body.peer).toMatchObject({ id: idOf(other), pinned: true, paired: false, name: '' })
     await vi.waitFor(

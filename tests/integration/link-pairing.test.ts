@@ -126,23 +126,24 @@ describe('pairing by link', () => {
   })
 })
 
-describe('pairing by code', () => {
-  async function ask(allow: boolean) {
-    const { invite, api, addresses } = await harness()
-    const { pairing } = await invite('member')
-    const tablet = await device()
-    const shown = Promise.withResolvers<string>()
-    const reply = tablet.pairByCode(await addresses(), shown.resolve)
-    const code = await shown.promise
-    const { request } = (await api(`/api/pairings/${pairing.id}`)).body.pairing
-    expect(request).toEqual({ deviceId: tablet.id, name: 'Tablet', platform: 'test', code })
-    expect(code).toMatch(/^\d{6}$/)
-    const body = { deviceId: tablet.id, allow }
-    const answered = await api(`/api/pairings/${pairing.id}/answer`, { method: 'POST', body })
-    expect(answered.status).toBe(200)
-    return { reply: await reply, api, tablet }
-  }
+/** A tablet asks by code and is answered. */
+async function ask(allow: boolean) {
+  const { invite, api, addresses } = await harness()
+  const { pairing } = await invite('member')
+  const tablet = await device()
+  const shown = Promise.withResolvers<string>()
+  const reply = tablet.pairByCode(await addresses(), shown.resolve)
+  const code = await shown.promise
+  const { request } = (await api(`/api/pairings/${pairing.id}`)).body.pairing
+  expect(request).toEqual({ deviceId: tablet.id, name: 'Tablet', platform: 'test', code })
+  expect(code).toMatch(/^\d{6}$/)
+  const body = { deviceId: tablet.id, allow }
+  const answered = await api(`/api/pairings/${pairing.id}/answer`, { method: 'POST', body })
+  expect(answered.status).toBe(200)
+  return { reply: await reply, api, tablet }
+}
 
+describe('pairing by code', () => {
   it('lets in the device whose code a person confirmed', async () => {
     const { reply, api, tablet } = await ask(true)
     expect(reply).toMatchObject({ type: 'paired', device: { id: tablet.id, role: 'member' } })
