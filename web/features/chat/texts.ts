@@ -119,9 +119,6 @@ export const t = translator({
     awayWaits: '{name} is away. What you ask waits here and is sent once it is back.',
     awayDocuments:
       '{name} is away, and your documents with it. What you ask waits here and is sent once it is back.',
-    revoked: '{name} no longer knows this device. What is kept here stays readable.',
-    revokedHere: '{name} no longer knows this device. Questions are answered here.',
-    pairAgain: 'Pair again',
     outcomeInterruptedHere: 'Interrupted: the page was closed. What had been said is kept.',
     emptyHere:
       'Answers are computed on this device, by a small model in the page. Nothing leaves it.',
@@ -248,9 +245,6 @@ export const t = translator({
     awayHere: '{name} 不在线。小问题由本机回答，其余的可以等待。',
     awayWaits: '{name} 不在线。您的问题会保存在这里，恢复连接后发送。',
     awayDocuments: '{name} 和您的资料都不在线。您的问题会保存在这里，恢复连接后发送。',
-    revoked: '{name} 不再认识此设备。保存在这里的内容仍可阅读。',
-    revokedHere: '{name} 不再认识此设备。问题由本机回答。',
-    pairAgain: '重新配对',
     outcomeInterruptedHere: '已中断：页面被关闭。已生成的内容已保留。',
     emptyHere: '回答由页面中的小模型在本机上计算，内容不会离开本机。',
     emptyNoModel: '这里没有伴侣程序，本机也还没有模型。',
