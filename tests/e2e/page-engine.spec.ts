@@ -58,6 +58,15 @@ test('fetches a model from the companion, pauses, goes on after a reload, and ch
   expect(sent[0]).toMatch(/^bytes=[1-9]\d+-/)
 })
 
+test('the engine has come with the model: it is stored before its first use', async () => {
+  expect(
+    await page.evaluate(async () => {
+      const stored = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys())) // prettier-ignore
+      return stored.flat().some(({ url }) => /wllama\.[\w-]+\.wasm$/.test(url))
+    }),
+  ).toBe(true)
+})
+
 test('the model writes in the page: nothing is asked of the companion or of anyone else', async () => {
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))

@@ -10,6 +10,7 @@ import { pageCatalogue, type PageModel } from './page-models/catalogue.ts'
 import { companionOffers, sourceOf, type Ask } from './page-models/sources.ts'
 import { PageModelStore, type StoredModel } from './page-models/store.ts'
 import { probePage } from './page-probe.ts'
+import { primeEngine } from './prime.ts'
 import { Speeds } from './speeds.ts'
 
 export type * from './page-engine-types.ts'
@@ -202,6 +203,8 @@ class BrowserPageEngine implements PageEngine {
       })
       this.#broken.delete(modelId)
       this.#error = undefined
+      // With the code, the model works from now on without any road.
+      if (this.#probe) await primeEngine(model.engine, this.#probe.wasm).catch(() => {})
     } catch (error) {
       const failure = toSiloError(error, 'page')
       if (failure.code !== 'cancelled') this.#fetchErrors.set(modelId, failure)
