@@ -59,6 +59,7 @@ test('`silo pair` lets a device in by its link', async () => {
   const phone = await device()
   expect(await phone.pair(await linkIn(running), { name: '手机' })).toMatchObject({ type: 'paired' }) // prettier-ignore
   expect(await running.done).toBe(0)
+  expect(running.stdout()).toContain('silo lan on')
   expect(running.stdout()).toContain('已与“手机”配对（成员）。')
 
   const list = silo(['devices'])

@@ -59,6 +59,8 @@ function show(terminal: Terminal, pairing: Pairing, link: string): void {
   else if (process.stdout.isTTY) terminal.line(terminal.text('pair_narrow', { width: code.width }))
   terminal.line(terminal.text('pair_link'))
   terminal.line(link)
+  if (['localhost', '127.0.0.1', '[::1]'].includes(new URL(link).hostname))
+    terminal.line(terminal.text('pair_local'))
   terminal.line()
   terminal.line(terminal.text('pair_address', { addresses: pairing.shortAddresses.join('  ') }))
   terminal.line(terminal.text('pair_waiting', { role: terminal.text(pairing.role) }))

@@ -147,6 +147,10 @@ Serves the app over https in the local network, with a certificate authority of 
     en: 'Scan the code, or open this link on the device:',
     zh: '扫描二维码，或在设备上打开此链接：',
   },
+  pair_local: {
+    en: 'It opens on this machine only. A phone that has the app can scan or paste it there; else run `silo lan on` first.',
+    zh: '此链接只能在本机打开。已装有应用的手机可在应用中扫描或粘贴；否则请先运行 `silo lan on`。',
+  },
   pair_address: {
     en: 'Without a camera, enter this address there: {addresses}',
     zh: '没有摄像头时，在设备上输入此地址：{addresses}',
