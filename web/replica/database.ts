@@ -25,7 +25,7 @@ export type Replica = IDBPDatabase<ReplicaSchema>
 export type ReplicaStore = 'conversations' | 'messages' | 'runs' | 'events' | 'outbox' | 'lists'
 export type ReplicaWrite = IDBPTransaction<ReplicaSchema, ReplicaStore[], 'readwrite'>
 
-export const replicaName = 'silo-replica'
+const replicaName = 'silo-replica'
 
 let database: Promise<Replica> | undefined
 

@@ -202,6 +202,21 @@ export async function pageRuns(): Promise<RunSummary[]> {
     .sort((a, b) => b.startedAt - a.startedAt)
 }
 
+/** Removes the logs of ended runs but for the newest `keep`; their answers stay. */
+export async function pruneRuns(keep: number): Promise<void> {
+  const ended = (await pageRuns()).filter(({ outcome }) => outcome !== undefined)
+  const old = ended.slice(keep)
+  if (old.length === 0) return
+  await writeReplica(['runs', 'events'], async (tx) => {
+    for (const { id } of old) {
+      await tx.objectStore('runs').delete(id)
+      await tx
+        .objectStore('events')
+        .delete(IDBKeyRange.bound([id, 0], [id, Number.MAX_SAFE_INTEGER]))
+    }
+  })
+}
+
 /** The log after `after`, oldest first. */
 export async function pageEvents(runId: string, after = -1): Promise<RunEvent[]> {
   const range = IDBKeyRange.bound([runId, after + 1], [runId, Number.MAX_SAFE_INTEGER])

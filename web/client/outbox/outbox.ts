@@ -10,7 +10,7 @@ import {
   waitingQuestion,
   waitingQuestions,
 } from '#web/replica/outbox-records.ts'
-import type { ChatRun, WaitingQuestion } from '#web/replica/records.ts'
+import type { ChatRun } from '#web/replica/records.ts'
 import type { request } from '../api.ts'
 import type { HandOff } from '../hand-off.ts'
 import type { Locks } from '../page-host/ports.ts'
@@ -116,5 +116,3 @@ export class Outbox {
     return this.#options.locks.request(lockName, body) as Promise<T>
   }
 }
-
-export type { WaitingQuestion }

@@ -14,6 +14,7 @@ import type { RunEvent } from '#shared/protocol/run-event.ts'
 import type { StreamMessage } from '#shared/protocol/stream.ts'
 import { createFakeEngine, type FakeEngineOptions } from '#tests/fakes/engine.ts'
 import { closeReplica } from '#web/replica/database.ts'
+import { pruneRuns } from '#web/replica/page-records.ts'
 import type { ChatRun } from '#web/replica/records.ts'
 import { ModelTurn, type LoadingEngine } from './model-turn.ts'
 import { PageHost } from './page-host.ts'
@@ -354,6 +355,25 @@ const fill = (stores: readonly string[]) => {
     return put.call(this, value, key)
   }) // prettier-ignore
 }
+
+describe('old logs', () => {
+  it('go, and their answers stay', async () => {
+    const opened = tab({ reply: () => 'Noted.' })
+    const { host } = opened
+    const id = await conversation(host)
+    const runs: ChatRun[] = []
+    for (let turn = 0; turn < 3; turn++) {
+      const run = question(id, `Fact ${turn}`, runs.at(-1)?.assistantMessageId ?? null)
+      await start(host, run)
+      await ended(opened, run.id)
+      runs.push(run)
+    }
+    await pruneRuns(1)
+    expect(await refusal(await host.fetch(`/api/runs/${runs[0]!.id}/events`))).toEqual([404, 'run_unknown', undefined]) // prettier-ignore
+    expect((await log(host, runs[2]!.id)).run.outcome).toBe('done')
+    expect((await read(host, id)).messages).toHaveLength(6)
+  })
+})
 
 describe('full storage', () => {
   it('refuses a question as storage_quota and keeps what stood', async () => {

@@ -15,6 +15,7 @@ import {
   changeConversation,
   createConversation,
   pageRuns,
+  pruneRuns,
   setDeleted,
 } from '#web/replica/page-records.ts'
 import { searchLocal } from './page-conversations.ts'
@@ -31,6 +32,8 @@ export interface PageHostOptions {
   readonly retrieve?: PageRetrieval
 }
 
+/** Ended runs whose logs are kept; an answer itself is kept in its message. */
+const keptRuns = 200
 const afterSchema = v.optional(
   v.pipe(v.string(), v.regex(/^(-1|\d{1,9})$/), v.transform(Number)),
   '-1',
@@ -65,9 +68,10 @@ export class PageHost {
     this.#stop = channel.listen((message) => this.#hear(message))
   }
 
-  /** Ends what a tab that is gone has left unfinished. Called once. */
-  start(): Promise<void> {
-    return this.runs.recover()
+  /** Ends what a tab that is gone has left unfinished, and drops old logs. Called once. */
+  async start(): Promise<void> {
+    await this.runs.recover()
+    await pruneRuns(keptRuns)
   }
 
   /** Answers a request as the companion would: never rejects, errors are answers. */
