@@ -38,7 +38,11 @@ describe('the app over https', () => {
   })
 
   it('has the names of this machine in its certificate', async () => {
-    const { certificate } = await ask(app, { ca })
+    // It follows the names a moment later.
+    const certificate = await until(
+      async () => (await ask(app, { ca })).certificate,
+      (shown) => lan.names.every((name) => shown?.names.includes(name)),
+    )
     const own = lan.names.find((name) => /^silo-[0-9a-z]{6}\.local$/.test(name))!
     for (const name of [
       'DNS:silo.local',

@@ -117,7 +117,11 @@ describe('when the machine’s address changes', () => {
     harness = await createLanHarness()
     const before = await until(harness.lan, ({ names }) => names.length === 2)
     const ca = readFileSync(join(harness.home, 'lan', 'ca.pem'), 'utf8')
-    const first = (await ask(before.appUrls[0]!, { ca })).certificate!
+    // It follows the names a moment later.
+    const first = await until(
+      async () => (await ask(before.appUrls[0]!, { ca })).certificate!,
+      (certificate) => before.names.every((name) => certificate.names.includes(name)),
+    )
     expect((await ask(before.appUrls[0]!, { ca })).certificate).toEqual(first)
 
     harness.moveTo(6, 7)
