@@ -169,3 +169,22 @@ test('a push from outside is shown in the language of the subscriber', async () 
   })
   await expect.poll(notifications).toEqual([{ body: '文档已读取完成。', tag: payload.runId }])
 })
+
+test('an absent companion is said, asked about once, and found again', async () => {
+  const port = new URL(companion.url).port
+  await companion.stop()
+  let asked = 0
+  page.on('requestfailed', (request) => {
+    if (request.url().includes('/api/collections')) asked += 1
+  })
+  await page.goto(`${companion.url}/inbox`)
+  await expect(page.getByRole('alert').first()).toBeVisible()
+  await expect(rows()).toHaveCount(0)
+  const before = asked
+  // A page that asks again and again in a loop would answer this late, and have asked hundreds of times.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1000)))
+  expect(asked - before).toBeLessThan(5)
+  const env = { SILO_FAKE_REPLY: reply, SILO_PORT: port }
+  companion = await startCompanionProcess(companion.home, env, 'tests/fakes/companion.ts')
+  await expect(rows()).toHaveCount(2, { timeout: 60_000 })
+})
