@@ -26,7 +26,7 @@ type Page$ = { linkPage: LinkPage }
  * machine does falls on all of them alike.
  */
 export async function run({ quick }: { quick: boolean }) {
-  const rounds = quick ? 5 : 9
+  const rounds = quick ? 5 : 7
   const bytes = (quick ? 16 : 64) * megabyte
   const script = await bundle()
   const home = mkdtempSync(join(tmpdir(), 'silo-link-bench-'))
@@ -36,7 +36,7 @@ export async function run({ quick }: { quick: boolean }) {
   const companions: RunningCompanion[] = []
   try {
     const talker = await companionWith(home, 'tests/fakes/companion.ts', {
-      SILO_FAKE_REPLY: Array.from({ length: quick ? 300 : 800 }, (_, index) => `word${index}`).join(' '), // prettier-ignore
+      SILO_FAKE_REPLY: Array.from({ length: quick ? 300 : 600 }, (_, index) => `word${index}`).join(' '), // prettier-ignore
       SILO_FAKE_DELAY: '4',
     })
     companions.push(talker.companion)
