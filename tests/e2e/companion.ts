@@ -28,14 +28,17 @@ export function makeHome(
 
 /**
  * Starts the real companion as its own process and waits (at most a minute) for its ready line. `entry` names
- * another program to start, e.g. tests/fakes/companion.ts.
+ * another program to start, e.g. tests/fakes/companion.ts; `prefix` what its command line begins with, to run it on
+ * another machine (network.ts).
  */
 export async function startCompanionProcess(
   home: string,
   env: Record<string, string> = {},
   entry = 'companion/main.ts',
+  prefix: readonly string[] = [],
 ): Promise<RunningCompanion> {
-  const child = spawn(process.execPath, [entry, '--json'], {
+  const [command = '', ...rest] = [...prefix, process.execPath, entry, '--json']
+  const child = spawn(command, rest, {
     env: {
       ...process.env,
       SILO_HOME: home,

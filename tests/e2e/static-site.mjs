@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import { extname, join, normalize } from 'node:path'
 
 /**
- * The built app on an https origin that is no companion's: `node static-site.mjs FOLDER KEY CERT`. Prints the port.
+ * The built app on an https origin that is no companion's: `node static-site.mjs FOLDER KEY CERT`. Prints its port.
  * It sends what docs/install-lan.md asks of a static host, and answers an unknown path with the app's page.
  */
 const [folder, key, cert] = process.argv.slice(2)
@@ -29,6 +29,6 @@ const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }
   })
   createReadStream(path).pipe(response)
 })
-server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => console.log(server.address().port))
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`))
 process.on('disconnect', () => process.exit(0))
 process.stdin.on('end', () => process.exit(0)).resume()
