@@ -98,10 +98,8 @@ async function startSite(): Promise<{ port: number; spki: string }> {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${site}`, '-addext', `subjectAltName=DNS:${site}`, '-keyout', key, '-out', certificate], { stdio: 'pipe' }) // prettier-ignore
   const server = join(root, 'tests/e2e/static-site.mjs')
-  const [command = '', ...rest] = [
-    ...[...network.phone.prefix, process.execPath, server],
-    ...[join(root, 'build/web'), key, certificate],
-  ]
+  const serve = [process.execPath, server, join(root, 'build/web'), key, certificate]
+  const [command = '', ...rest] = [...network.phone.prefix, ...serve]
   siteProcess = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
   const port = await new Promise<number>((resolve) =>
     siteProcess.stdout!.once('data', (line) => resolve(Number(line))),

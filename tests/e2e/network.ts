@@ -24,12 +24,13 @@ export interface Machine {
   wrap(executable: string): string
 }
 
+const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' })
+
 /** Needs Linux, root and iproute2 for real namespaces. */
 export function createNetwork(): Network {
   const tag = `${process.pid % 10_000}`
   const folder = mkdtempSync(join(tmpdir(), 'silo-net-'))
   const names = { desk: `silo-d${tag}`, phone: `silo-p${tag}` }
-  const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' })
   const close = (): void => {
     for (const name of Object.values(names))
       try {

@@ -17,18 +17,24 @@ const types = {
   '.wasm': 'application/wasm',
   '.webmanifest': 'application/manifest+json',
 }
-const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => { // prettier-ignore
-  const { pathname } = new URL(request.url ?? '/', 'https://site')
-  let path = join(folder, normalize(decodeURIComponent(pathname)))
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) path = join(folder, 'index.html')
-  response.writeHead(200, {
-    'Content-Type': types[extname(path)] ?? 'application/octet-stream',
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Embedder-Policy': 'require-corp',
-    'Cache-Control': 'no-cache',
-  })
-  createReadStream(path).pipe(response)
-})
-server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`))
+const server = createServer(
+  { key: readFileSync(key), cert: readFileSync(cert) },
+  (request, response) => {
+    // prettier-ignore
+    const { pathname } = new URL(request.url ?? '/', 'https://site')
+    let path = join(folder, normalize(decodeURIComponent(pathname)))
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) path = join(folder, 'index.html')
+    response.writeHead(200, {
+      'Content-Type': types[extname(path)] ?? 'application/octet-stream',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+      'Cache-Control': 'no-cache',
+    })
+    createReadStream(path).pipe(response)
+  },
+)
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () =>
+  process.stdout.write(`${server.address().port}\n`),
+)
 process.on('disconnect', () => process.exit(0))
 process.stdin.on('end', () => process.exit(0)).resume()

@@ -37,6 +37,28 @@ async function send(
 const json = async (...args: Parameters<typeof send>): Promise<Loose> =>
   (await send(...args)).json()
 
+const start = (kind: object) => ({ method: 'POST', body: { id: newId(), ...kind } })
+
+/** Asks something in a conversation of its own and waits for the end. */
+async function chat(caller: Caller, text: string) {
+  const ids = { conversationId: newId(), userId: newId(), runId: newId() }
+  await send(caller, '/api/conversations', { method: 'POST', body: { id: ids.conversationId } })
+  const started = await send(caller, '/api/runs', {
+    method: 'POST',
+    body: {
+      kind: 'chat',
+      id: ids.runId,
+      conversationId: ids.conversationId,
+      userMessage: { id: ids.userId, parentId: null, text },
+      parentId: ids.userId,
+      assistantMessageId: newId(),
+    },
+  })
+  expect(started.status).toBe(202)
+  await harness.runs.finished(ids.runId)
+  return ids
+}
+
 /** Every route that is not the owners' alone, and the least role for it. Written by hand: the second opinion. */
 const open: Record<string, Role> = {
   'GET /api/status': 'guest',
@@ -96,7 +118,6 @@ describe('roles and routes', () => {
   })
 
   it('lets nobody but an owner read folders, fetch models or name paths in a run', async () => {
-    const start = (kind: object) => ({ method: 'POST', body: { id: newId(), ...kind } })
     const ingest = { kind: 'ingest', collectionId: newId(), paths: ['/etc'] }
     for (const [caller, body, status] of [
       [member, ingest, 403],
@@ -113,25 +134,6 @@ describe('roles and routes', () => {
 })
 
 describe('spaces', () => {
-  async function chat(caller: Caller, text: string) {
-    const ids = { conversationId: newId(), userId: newId(), runId: newId() }
-    await send(caller, '/api/conversations', { method: 'POST', body: { id: ids.conversationId } })
-    const started = await send(caller, '/api/runs', {
-      method: 'POST',
-      body: {
-        kind: 'chat',
-        id: ids.runId,
-        conversationId: ids.conversationId,
-        userMessage: { id: ids.userId, parentId: null, text },
-        parentId: ids.userId,
-        assistantMessageId: newId(),
-      },
-    })
-    expect(started.status).toBe(202)
-    await harness.runs.finished(ids.runId)
-    return ids
-  }
-
   it('keeps the conversations of members and guests to themselves, both ways', async () => {
     const owned = await chat(owner, 'the owner asks')
     const private_ = await chat(guest, 'the guest asks')
