@@ -36,7 +36,7 @@ export async function run({ quick }: { quick: boolean }) {
   const companions: RunningCompanion[] = []
   try {
     const talker = await companionWith(home, 'tests/fakes/companion.ts', {
-      SILO_FAKE_REPLY: Array.from({ length: quick ? 300 : 600 }, (_, index) => `word${index}`).join(' '), // prettier-ignore
+      SILO_FAKE_REPLY: Array.from({ length: quick ? 200 : 600 }, (_, index) => `word${index}`).join(' '), // prettier-ignore
       SILO_FAKE_DELAY: '4',
     })
     companions.push(talker.companion)
