@@ -52,8 +52,9 @@ test.beforeAll(async ({ browser }) => {
   await page.goto(`${companion.url}/`)
   await expect(page.getByTestId('composer-input')).toBeVisible()
   await expect.poll(storedFiles, { timeout: 60_000 }).toContain('wllama')
+  // Loading begins some seconds after the page stands: what does not change for longer than that is complete.
   let before = ''
-  await expect.poll(async () => before === (before = await storedFiles()), { timeout: 60_000, intervals: [2000] }).toBe(true) // prettier-ignore
+  await expect.poll(async () => before === (before = await storedFiles()), { timeout: 60_000, intervals: [6000] }).toBe(true) // prettier-ignore
 })
 
 test.afterAll(async () => {
