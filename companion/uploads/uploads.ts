@@ -115,15 +115,16 @@ export class Uploads {
       throw conflict(`the next part begins at ${record.received}`, 'offset')
     if (body === null) return this.#shown(record)
     const abort = new AbortController()
-    const limit = Math.min(maxPartBytes, record.size - offset)
-    await mkdir(this.#partials, { recursive: true, mode: 0o700 })
-    const work = writePart(
-      this.#partial(id),
-      offset,
-      body,
-      limit,
-      AbortSignal.any([signal, abort.signal]),
-      (end) => this.#init.records.setReceived(id, end),
+    // From the checks above to `#writers.set` nothing may wait, or two parts with one offset would both be written.
+    const work = mkdir(this.#partials, { recursive: true, mode: 0o700 }).then(() =>
+      writePart(
+        this.#partial(id),
+        offset,
+        body,
+        Math.min(maxPartBytes, record.size - offset),
+        AbortSignal.any([signal, abort.signal]),
+        (end) => this.#init.records.setReceived(id, end),
+      ),
     )
     const done = work.catch(() => {})
     this.#writers.set(id, { abort, done })
