@@ -2,6 +2,31 @@ import * as v from 'valibot'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { citationSchema } from './conversation.ts'
 import { idSchema } from './ids.ts'
+import { accessSchema } from './sharing.ts'
+
+/** A device that has documents in a collection. */
+export const holderSchema = v.object({
+  deviceId: v.string(),
+  name: v.string(),
+  online: v.boolean(),
+  documents: v.optional(v.number()),
+  /** Ms since 1970: when its part of the index was last brought up to date here. */
+  syncedAt: v.optional(v.number()),
+})
+export type Holder = v.InferOutput<typeof holderSchema>
+
+/** What a document is, apart from its format. */
+export const documentKindSchema = v.picklist([
+  'document',
+  'note',
+  'mail',
+  'web',
+  'code',
+  'table',
+  'slides',
+  'image',
+])
+export type DocumentKind = v.InferOutput<typeof documentKindSchema>
 
 export const collectionSchema = v.object({
   id: idSchema,
@@ -16,6 +41,18 @@ export const collectionSchema = v.object({
   ingestedAt: v.optional(v.number()),
   /** The ingest that is running. */
   runId: v.optional(idSchema),
+  /** Device whose key decides who may do what; absent: this companion. */
+  home: v.optional(v.string()),
+  /** `own` is written here, `copy` is held here and written elsewhere, `live` is only asked where it lies. */
+  source: v.optional(v.picklist(['own', 'copy', 'live'])),
+  /** What the caller may do; absent: everything. */
+  access: v.optional(accessSchema),
+  /** Devices with documents in it, this one included. */
+  holders: v.optional(v.array(holderSchema)),
+  /** Roots are watched and read again when they change. */
+  watched: v.optional(v.boolean()),
+  /** Reading is held until it is resumed. */
+  paused: v.optional(v.boolean()),
 })
 export type Collection = v.InferOutput<typeof collectionSchema>
 
@@ -29,6 +66,14 @@ export const documentSchema = v.object({
   modifiedAt: v.number(),
   chunks: v.number(),
   pages: v.optional(v.number()),
+  kind: v.optional(documentKindSchema),
+  /** Ms since 1970: the date the document bears (mail: sent; else what its metadata say). */
+  date: v.optional(v.number()),
+  author: v.optional(v.string()),
+  /** Device that read it and owns its part of the index; absent: this companion. */
+  owner: v.optional(v.string()),
+  /** Other paths with the same content. */
+  copies: v.optional(v.array(v.string())),
 })
 export type Document = v.InferOutput<typeof documentSchema>
 
@@ -43,6 +88,10 @@ export const searchHitSchema = v.object({
   /** 1-based rank in the dense list and in the full-text list, where found. */
   denseRank: v.optional(v.number()),
   textRank: v.optional(v.number()),
+  ownerName: v.optional(v.string()),
+  kind: v.optional(documentKindSchema),
+  date: v.optional(v.number()),
+  modifiedAt: v.optional(v.number()),
 })
 export type SearchHit = v.InferOutput<typeof searchHitSchema>
 

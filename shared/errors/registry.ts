@@ -1,5 +1,6 @@
 import { define } from './error-entry.ts'
 import { linkErrors } from './link-errors.ts'
+import { vaultErrors } from './vault-errors.ts'
 
 export type { ErrorEntry, Recovery } from './error-entry.ts'
 
@@ -12,6 +13,7 @@ export type { ErrorEntry, Recovery } from './error-entry.ts'
  */
 export const errorRegistry = define({
   ...linkErrors,
+  ...vaultErrors,
 
   // Requests
   bad_request: {
