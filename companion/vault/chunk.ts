@@ -36,8 +36,9 @@ export function chunkDocument(extracted: Extracted): Chunk[] {
       const tokens = guessTokens(extracted.text.slice(piece.start, piece.end))
       if (open) {
         const starts = segment.kind === 'heading' && open.tokens > 40
-        const parted = segment.page !== open.first.page && open.tokens > 12
-        if (starts || parted || open.tokens + tokens > targetTokens) {
+        const turned = segment.page !== open.first.page && open.tokens > 12
+        if (segment.part !== open.first.part) close()
+        else if (starts || turned || open.tokens + tokens > targetTokens) {
           // A heading belongs to what follows it, so a chunk of headings alone stays open.
           if (
             open.first.kind !== 'heading' ||

@@ -9,5 +9,5 @@ export function extractCsv(source: string, fileName: string): Extracted {
   if (parsed.errors.some((error) => error.type === 'Quotes')) throw new SiloError('file_damaged')
   const builder = new TextBuilder()
   for (const row of tableRows(parsed.data)) builder.row(row)
-  return builder.build(fileName.replace(/\.[^.]+$/, ''))
+  return builder.build('table', fileName.replace(/\.[^.]+$/, ''))
 }

@@ -19,5 +19,5 @@ export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<
       throw new SiloError('file_damaged', { cause })
     })
   const extracted = extractHtml(html.value, fileName)
-  return { ...extracted, title: titleOf(extracted.segments, fileName) }
+  return { ...extracted, kind: 'document', title: titleOf(extracted.segments, fileName) }
 }

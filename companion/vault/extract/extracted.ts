@@ -1,12 +1,24 @@
+import type { DocumentKind } from '#shared/domain/vault.ts'
+
 /** What one file becomes. All offsets are UTF-16 code units into `text`. */
 export interface Extracted {
+  readonly kind: DocumentKind
   readonly title: string
   readonly text: string
   /** In order, not overlapping; what lies between them is white space. */
   readonly segments: readonly Segment[]
   /** Where the format has pages. */
   readonly pages?: number
+  /** Ms since 1970: the date the document bears, where its format says one (a mail: when it was sent). */
+  readonly date?: number
+  /** Who wrote it, as it says itself: `Lena Brandt <lena@example.org>`, `Lena Brandt, Wei Chen`. */
+  readonly author?: string
+  /** Stretches read from a picture of which the recognisers were not certain. */
+  readonly uncertain?: readonly { readonly start: number; readonly end: number }[]
 }
+
+/** What a format says of a document beside its text. */
+export type About = Pick<Extracted, 'date' | 'author'>
 
 export interface Segment {
   readonly start: number
@@ -16,6 +28,8 @@ export interface Segment {
   readonly headings: readonly string[]
   /** 1-based; 0 where the format has none. */
   readonly page: number
+  /** Which mail of a mailbox, from 1: passages never span two. Absent where there is only one. */
+  readonly part?: number
 }
 
 /** Grows the text of a document piece by piece and remembers what each piece is. */
@@ -25,6 +39,7 @@ export class TextBuilder {
   #length = 0
   #headings: { level: number; text: string }[] = []
   page = 0
+  part: number | undefined
 
   heading(level: number, text: string): void {
     const clean = text.trim()
@@ -46,9 +61,8 @@ export class TextBuilder {
     this.#add('row', text.trim(), '\n')
   }
 
-  build(title: string, pages?: number): Extracted {
-    const text = this.#parts.join('')
-    return { title, text, segments: this.segments, ...(pages === undefined ? {} : { pages }) }
+  build(kind: DocumentKind, title: string, more: About & { pages?: number } = {}): Extracted {
+    return { kind, title, text: this.#parts.join(''), segments: this.segments, ...more }
   }
 
   #add(kind: Segment['kind'], text: string, separator: string): void {
@@ -58,7 +72,8 @@ export class TextBuilder {
     const start = this.#length + before.length
     this.#length = start + text.length
     const headings = this.#headings.map((heading) => heading.text)
-    this.segments.push({ start, end: this.#length, kind, headings, page: this.page })
+    const part = this.part === undefined ? {} : { part: this.part }
+    this.segments.push({ start, end: this.#length, kind, headings, page: this.page, ...part })
   }
 }
 

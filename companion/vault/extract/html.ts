@@ -12,7 +12,7 @@ export function extractHtml(source: string, fileName: string): Extracted {
   const titleNode = find(document, 'title')
   walk(document, builder, 0)
   const title = titleNode ? textOf(titleNode).trim() : ''
-  return builder.build(title || titleOf(builder.segments, fileName))
+  return builder.build('web', title || titleOf(builder.segments, fileName))
 }
 
 const maxDepth = 400

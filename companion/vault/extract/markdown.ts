@@ -56,7 +56,7 @@ export function extractMarkdown(source: string, fileName: string): Extracted {
     at = end + 1
   }
   close()
-  return { title: title ?? titleOf(segments, fileName), text, segments }
+  return { kind: 'document', title: title ?? titleOf(segments, fileName), text, segments }
 }
 
 function plain(inline: string): string {

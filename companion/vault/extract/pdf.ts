@@ -32,7 +32,9 @@ export async function extractPdf(bytes: Uint8Array, fileName: string): Promise<E
       addPage(builder, lines, body)
     }
     if (builder.segments.length === 0) throw new SiloError('file_no_text')
-    return builder.build(titleOf(builder.segments, fileName), document.numPages)
+    return builder.build('document', titleOf(builder.segments, fileName), {
+      pages: document.numPages,
+    })
   } finally {
     await document.destroy()
   }

@@ -33,5 +33,10 @@ function blocks(
     start = match.index + match[0].length
   }
   add(start, text.length)
-  return { title: fileName.replace(/\.[^.]+$/, ''), text, segments }
+  return {
+    kind: kind === 'code' ? 'code' : 'document',
+    title: fileName.replace(/\.[^.]+$/, ''),
+    text,
+    segments,
+  }
 }

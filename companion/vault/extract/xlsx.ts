@@ -17,7 +17,7 @@ export async function extractXlsx(bytes: Uint8Array, fileName: string): Promise<
     builder.heading(1, sheet)
     for (const row of tableRows(data.map((cells) => cells.map(cellText)))) builder.row(row)
   }
-  return builder.build(fileName.replace(/\.[^.]+$/, ''))
+  return builder.build('table', fileName.replace(/\.[^.]+$/, ''))
 }
 
 function cellText(value: unknown): string {
