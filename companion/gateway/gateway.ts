@@ -14,6 +14,7 @@ import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
+import { replicaRoutes } from './routes/replica.ts'
 import { runRoutes } from './routes/runs.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { isRecording, speechRoutes } from './routes/speech.ts'
@@ -73,6 +74,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads))
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.egress) app.route('/api', egressRoutes(services.egress))
+  if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))
   if (services.link) app.route('/api', linkRoutes(services.link))
   const openAi = { models: services.models, log: services.log, version: services.version }

@@ -24,6 +24,7 @@ const openTo: readonly (readonly [role: Role, methods: string, path: RegExp])[] 
   ['guest', 'GET POST', /^\/api\/speech(\/.+)?$/],
   ['guest', 'GET', /^\/api\/page-models(\/.+)?$/],
   ['guest', 'GET POST DELETE', /^\/api\/push(\/.+)?$/],
+  ['guest', 'GET', /^\/api\/replica(\/[^/]+\/feed)?$/],
   ['member', 'GET', /^\/api\/collections\/.+$/],
   ['member', 'GET', /^\/api\/documents\/.+$/],
   ['member', 'POST', /^\/api\/(collections|search)$/],

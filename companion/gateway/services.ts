@@ -10,6 +10,7 @@ import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { Push } from '#companion/push/push.ts'
+import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
@@ -116,6 +117,7 @@ export interface GatewayServices {
   readonly speech?: SpeechService
   readonly push?: Push
   readonly egress?: EgressLedger
+  readonly replica?: ReplicaFeed
   readonly lan?: LanService
   readonly link?: Link
   /** Compares in constant time. */
