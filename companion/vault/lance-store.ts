@@ -1,22 +1,26 @@
-import { mkdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Index, connect, type Connection, type Table } from '@lancedb/lancedb'
-import { Field, FixedSizeList, Float32, Int32, List, Schema, Utf8 } from 'apache-arrow'
+import type { Table } from '@lancedb/lancedb'
+import { silentLog, type Log } from '#companion/observe/log.ts'
 import type {
+  DatasetState,
+  IndexState,
+  OwnedChunk,
   StoreHit,
   StoreSearch,
   StoredChunk,
   VaultStore,
 } from '#shared/contracts/vault-store.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
+import type { DocumentHead } from '#shared/vault/document-head.ts'
 import { fuse } from './fusion.ts'
+import { ReceivedDataset } from './lance-dataset.ts'
+import { OwnDataset } from './lance-own.ts'
+import { denseSearch, textSearch } from './lance-query.ts'
+import { chunkOf, headOf, hitColumns, isSafeName, ofDocuments, ownedChunkOf, safeName, type Row } from './lance-rows.ts' // prettier-ignore
 import { termsOf } from './terms.ts'
 
-const columns = ['id', 'document_id', 'ordinal', 'text', 'headings', 'start', 'end', 'page']
 /** Candidates of each list that fusion sees, per hit wanted. */
 const candidates = 4
-const keepVersionsMs = 10 * 60_000
 
 export interface LanceStoreInit {
   /** Datasets lie at `<directory>/<collection>/<device>`: a device writes only its own. */
@@ -25,20 +29,41 @@ export interface LanceStoreInit {
   /** Identity of the vectors; a dataset of another model is not opened. */
   readonly modelId: string
   readonly dimensions: number
+  readonly log?: Log
+  /** How long what compaction replaced stays on disk, for readers and for peers that fetch it. Ms. */
+  readonly graceMs?: number
+  /** From how many chunks on an approximate index is tried. */
+  readonly indexFrom?: number
+}
+
+/** A dataset that can be read now. */
+interface Readable {
+  readonly collectionId: string
+  readonly owner: string
+  readonly table: Table
+  readonly index: IndexState
+  readonly received?: ReceivedDataset
 }
 
 /**
- * Chunks in LanceDB: exact vector search (no approximate index until one is measured to be needed) and a
- * full text index over the terms of terms.ts. One commit per replaced document; readers keep the version
- * they opened.
+ * Chunks in LanceDB: exact vector search unless an index was measured to find the same, and a full text index over
+ * the terms of terms.ts. One commit per write; readers keep the version they opened.
  */
 export class LanceStore implements VaultStore {
-  readonly specVersion = 1
+  readonly specVersion = 2
+  readonly deviceId: string
   readonly #init: LanceStoreInit
-  readonly #tables = new Map<string, Promise<{ connection: Connection; table: Table }>>()
+  readonly #log: Log
+  readonly #tableName: string
+  readonly #own = new Map<string, OwnDataset>()
+  /** By collection, then owner. */
+  readonly #received = new Map<string, Map<string, ReceivedDataset>>()
 
   constructor(init: LanceStoreInit) {
     this.#init = init
+    this.#log = init.log ?? silentLog
+    this.deviceId = init.deviceId
+    this.#tableName = `chunks-${safeName(init.modelId)}-${init.dimensions}`
   }
 
   replaceDocument(
@@ -50,24 +75,22 @@ export class LanceStore implements VaultStore {
     return this.replaceDocuments(collectionId, new Map([[documentId, chunks]]), signal)
   }
 
-  /** Several documents in one commit. */
   async replaceDocuments(
     collectionId: string,
     documents: ReadonlyMap<string, readonly StoredChunk[]>,
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted()
-    const table = await this.#table(collectionId)
-    const where = `document_id IN (${[...documents.keys()].map(quote).join(', ')})`
-    const rows = [...documents.values()].flat().map(rowOf)
-    if (rows.length === 0) await table.delete(where)
-    else
-      await table
-        .mergeInsert('id')
-        .whenMatchedUpdateAll()
-        .whenNotMatchedInsertAll()
-        .whenNotMatchedBySourceDelete({ where })
-        .execute(rows)
+    if (documents.size > 0) await this.#ownOf(collectionId).replace(documents, signal)
+  }
+
+  async putHeads(
+    collectionId: string,
+    heads: ReadonlyMap<string, DocumentHead>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted()
+    if (heads.size > 0) await this.#ownOf(collectionId).putHeads(heads, signal)
   }
 
   async removeDocuments(
@@ -76,219 +99,223 @@ export class LanceStore implements VaultStore {
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted()
-    if (documentIds.length === 0) return
-    const table = await this.#table(collectionId)
-    await table.delete(`document_id IN (${documentIds.map(quote).join(', ')})`)
+    if (documentIds.length > 0) await this.#ownOf(collectionId).remove(documentIds, signal)
   }
 
-  async removeCollection(collectionId: string, signal: AbortSignal): Promise<void> {
+  async removeCollection(collectionId: string, signal: AbortSignal, owner?: string): Promise<void> {
     signal.throwIfAborted()
-    const open = await this.#tables.get(collectionId)?.catch(() => undefined)
-    this.#tables.delete(collectionId)
-    open?.table.close()
-    open?.connection.close()
-    await rm(join(this.#init.directory, safe(collectionId)), { recursive: true, force: true })
+    if (owner === undefined || owner === this.deviceId) {
+      await this.#own.get(collectionId)?.close()
+      this.#own.delete(collectionId)
+    }
+    for (const [id, dataset] of this.#received.get(collectionId) ?? [])
+      if (owner === undefined || owner === id) {
+        dataset.close()
+        this.#received.get(collectionId)?.delete(id)
+      }
+    const folder = join(this.#init.directory, safeName(collectionId))
+    const gone = owner === undefined ? folder : join(folder, safeName(owner))
+    await rm(gone, { recursive: true, force: true })
   }
 
   async optimize(collectionId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const table = await this.#table(collectionId)
-    await table.optimize({ cleanupOlderThan: new Date(Date.now() - keepVersionsMs) })
+    await this.#ownOf(collectionId).optimize(signal)
   }
 
   async search(request: StoreSearch, signal: AbortSignal): Promise<StoreHit[]> {
+    signal.throwIfAborted()
+    if (request.documentIds?.length === 0) return []
     const limit = request.limit * candidates
-    const terms = termsOf(request.text, 'query').join(' ')
-    const perCollection = await Promise.all(
-      request.collectionIds.map(async (collectionId) => {
-        signal.throwIfAborted()
-        const table = await this.#table(collectionId)
-        const [dense, text] = await Promise.all([
-          denseSearch(table, request.vector, limit),
-          terms ? textSearch(table, terms, limit) : [],
-        ])
-        const tag = (row: Row) => ({ collectionId, row })
-        return { dense: dense.map(tag), text: text.map(tag) }
+    const textWeight = request.textWeight ?? 1
+    const terms = textWeight > 0 ? termsOf(request.text, 'query').join(' ') : ''
+    const where = request.documentIds && ofDocuments(request.documentIds)
+    const datasets = (await Promise.all(request.collectionIds.map((id) => this.#readable(id))))
+      .flat()
+      .filter(({ owner }) => request.owners?.includes(owner) ?? true)
+    signal.throwIfAborted()
+    const found = await Promise.all(
+      datasets.map(async (dataset) => {
+        const lists = await this.#guarded(dataset, async ({ table, index }) =>
+          Promise.all([
+            denseSearch(table, request.vector, limit, index, where),
+            terms ? textSearch(table, terms, limit, where) : [],
+          ]),
+        )
+        const { collectionId, owner } = dataset
+        return (lists ?? [[], []]).map((rows) => rows.map((row) => ({ collectionId, owner, row })))
       }),
     )
     signal.throwIfAborted()
-    const dense = perCollection
-      .flatMap((lists) => lists.dense)
+    const dense = found
+      .flatMap(([list]) => list!)
       .sort((a, b) => (a.row._distance ?? 0) - (b.row._distance ?? 0))
-    const text = perCollection
-      .flatMap((lists) => lists.text)
+    const text = found
+      .flatMap(([, list]) => list!)
       .sort((a, b) => (b.row._score ?? 0) - (a.row._score ?? 0))
-    const fused = fuse([dense, text], ({ collectionId, row }) => `${collectionId}/${row.id}`)
-    return fused.slice(0, request.limit).map(({ item, score, ranks: [denseRank, textRank] }) => ({
-      collectionId: item.collectionId,
-      chunk: chunkOf(item.row),
-      score,
-      ...(denseRank === undefined ? {} : { denseRank }),
-      ...(textRank === undefined ? {} : { textRank }),
-    }))
+    const keyOf = ({ collectionId, owner, row }: (typeof dense)[number]): string =>
+      `${collectionId}/${owner}/${row.id}`
+    const scores = new Map(text.map((item) => [keyOf(item), item.row._score]))
+    const distances = new Map(dense.map((item) => [keyOf(item), item.row._distance]))
+    return fuse([dense, text], keyOf, [1, textWeight])
+      .slice(0, request.limit)
+      .map(({ item, score, ranks: [denseRank, textRank] }) => ({
+        collectionId: item.collectionId,
+        owner: item.owner,
+        chunk: chunkOf(item.row),
+        score,
+        ...(denseRank === undefined
+          ? {}
+          : { denseRank, similarity: 1 - (distances.get(keyOf(item)) ?? 1) }),
+        ...(textRank === undefined ? {} : { textRank, textScore: scores.get(keyOf(item)) ?? 0 }),
+      }))
   }
 
-  async countChunks(collectionId: string, signal: AbortSignal): Promise<number> {
+  async countChunks(collectionId: string, signal: AbortSignal, owner?: string): Promise<number> {
     signal.throwIfAborted()
-    return (await this.#table(collectionId)).countRows()
+    let sum = 0
+    for (const dataset of await this.#readable(collectionId, owner))
+      sum += (await this.#guarded(dataset, ({ table }) => table.countRows())) ?? 0
+    return sum
   }
 
   async countByDocument(collectionId: string, signal: AbortSignal): Promise<Map<string, number>> {
     signal.throwIfAborted()
-    const table = await this.#table(collectionId)
-    const rows = (await table.query().select(['document_id']).toArray()) as Row[]
     const counts = new Map<string, number>()
-    for (const { document_id: id } of rows) counts.set(id, (counts.get(id) ?? 0) + 1)
+    for (const { table } of await this.#readable(collectionId, this.deviceId)) {
+      const rows = (await table.query().select(['document_id']).toArray()) as Row[]
+      for (const { document_id: id } of rows) counts.set(id, (counts.get(id) ?? 0) + 1)
+    }
     return counts
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const open = [...this.#tables.values()]
-    this.#tables.clear()
-    for (const pending of open) {
-      const entry = await pending.catch(() => undefined)
-      entry?.table.close()
-      entry?.connection.close()
-    }
-  }
-
-  async #table(collectionId: string): Promise<Table> {
-    let pending = this.#tables.get(collectionId)
-    if (!pending) {
-      pending = this.#open(collectionId)
-      this.#tables.set(collectionId, pending)
-      // A failed opening is tried again by the next call.
-      pending.catch(() => this.#tables.delete(collectionId))
-    }
-    return (await pending).table
-  }
-
-  async #open(collectionId: string): Promise<{ connection: Connection; table: Table }> {
-    const { modelId, dimensions, deviceId, directory } = this.#init
-    const folder = join(directory, safe(collectionId), safe(deviceId))
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const connection = await connect(folder)
-    const name = `chunks-${safe(modelId)}-${dimensions}`
-    const existing = await connection.tableNames()
-    // Rows of another embedding model cannot be compared: the vault reads everything again.
-    for (const other of existing) if (other !== name) await connection.dropTable(other)
-    const table = existing.includes(name)
-      ? await connection.openTable(name)
-      : await connection.createEmptyTable(name, schema(dimensions))
-    const indices = await table.listIndices()
-    if (!indices.some((index) => index.columns.includes('terms')))
-      await table.createIndex('terms', {
-        config: Index.fts({
-          baseTokenizer: 'whitespace',
-          stem: false,
-          removeStopWords: false,
-          asciiFolding: true,
-          lowercase: false,
-          withPosition: false,
-        }),
+  async documents(
+    collectionId: string,
+    owner: string,
+    signal: AbortSignal,
+  ): Promise<Map<string, DocumentHead | undefined>> {
+    signal.throwIfAborted()
+    const heads = new Map<string, DocumentHead | undefined>()
+    for (const dataset of await this.#readable(collectionId, owner)) {
+      const rows = await this.#guarded(dataset, async ({ table }) => {
+        const known = (await table.schema()).fields.some((field) => field.name === 'document')
+        const columns = known ? ['document_id', 'document'] : ['document_id']
+        return (await table.query().where('ordinal = 0').select(columns).toArray()) as Row[]
       })
-    return { connection, table }
+      for (const row of rows ?? []) heads.set(row.document_id, headOf(row))
+    }
+    return heads
   }
-}
 
-interface Row {
-  id: string
-  document_id: string
-  ordinal: number
-  text: string
-  headings: Iterable<string> | null
-  start: number
-  end: number
-  page: number
-  _distance?: number
-  _score?: number
-}
-
-/** The nearest chunks by cosine distance, exactly. */
-export async function denseSearch(
-  table: Table,
-  vector: Float32Array,
-  limit: number,
-): Promise<Row[]> {
-  return (await table
-    .query()
-    .nearestTo(vector)
-    .distanceType('dot')
-    .select([...columns, '_distance'])
-    .limit(limit)
-    .toArray()) as Row[]
-}
-
-/** The best chunks by BM25 over terms. */
-export async function textSearch(table: Table, terms: string, limit: number): Promise<Row[]> {
-  return (await table
-    .query()
-    .fullTextSearch(terms, { columns: ['terms'] })
-    .select([...columns, '_score'])
-    .limit(limit)
-    .toArray()) as Row[]
-}
-
-const text = (name: string) => new Field(name, new Utf8(), false)
-const int = (name: string) => new Field(name, new Int32(), false)
-
-function schema(dimensions: number): Schema {
-  return new Schema([
-    text('id'),
-    text('document_id'),
-    int('ordinal'),
-    text('text'),
-    new Field('headings', new List(new Field('item', new Utf8(), true)), true),
-    int('start'),
-    int('end'),
-    int('page'),
-    text('terms'),
-    new Field(
-      'vector',
-      new FixedSizeList(dimensions, new Field('item', new Float32(), true)),
-      false,
-    ),
-  ])
-}
-
-function rowOf(chunk: StoredChunk): Record<string, unknown> {
-  return {
-    id: chunk.id,
-    document_id: chunk.documentId,
-    ordinal: chunk.ordinal,
-    text: chunk.text,
-    headings: [...chunk.headings],
-    start: chunk.start,
-    end: chunk.end,
-    page: chunk.page,
-    terms: termsOf(
-      [chunk.context ?? '', ...chunk.headings, chunk.text].join('\n'),
-      'document',
-    ).join(' '),
-    vector: [...chunk.vector],
+  async chunksOf(
+    collectionId: string,
+    documentIds: readonly string[],
+    signal: AbortSignal,
+    owner?: string,
+  ): Promise<OwnedChunk[]> {
+    signal.throwIfAborted()
+    if (documentIds.length === 0) return []
+    const chunks: OwnedChunk[] = []
+    for (const dataset of await this.#readable(collectionId, owner)) {
+      const rows = await this.#guarded(
+        dataset,
+        async ({ table }) =>
+          (await table.query().where(ofDocuments(documentIds)).select([...hitColumns, 'vector']).toArray()) as Row[], // prettier-ignore
+      )
+      for (const row of rows ?? []) chunks.push(ownedChunkOf(row, dataset.owner))
+    }
+    return chunks.sort((a, b) => (a.documentId < b.documentId ? -1 : a.documentId > b.documentId ? 1 : a.ordinal - b.ordinal)) // prettier-ignore
   }
-}
 
-function chunkOf(row: Row): Omit<StoredChunk, 'vector' | 'context'> {
-  return {
-    id: row.id,
-    documentId: row.document_id,
-    ordinal: row.ordinal,
-    text: row.text,
-    headings: row.headings ? [...row.headings] : [],
-    start: row.start,
-    end: row.end,
-    page: row.page,
+  async datasets(collectionId: string, signal: AbortSignal): Promise<DatasetState[]> {
+    signal.throwIfAborted()
+    const received = await this.#receivedOf(collectionId)
+    return [
+      await this.#ownOf(collectionId).state(),
+      ...(await Promise.all(received.map((dataset) => dataset.state()))),
+    ]
   }
-}
 
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const dataset of this.#own.values()) await dataset.close()
+    this.#own.clear()
+    for (const datasets of this.#received.values())
+      for (const dataset of datasets.values()) dataset.close()
+    this.#received.clear()
+  }
 
-/** Ids become folder and table names; anything else in them is a programming error. */
-function safe(name: string): string {
-  if (!/^[A-Za-z0-9._-]{1,128}$/.test(name) || name.startsWith('.'))
-    throw new SiloError('bad_request', { params: { detail: 'id' } })
-  return name
+  #ownOf(collectionId: string): OwnDataset {
+    let own = this.#own.get(collectionId)
+    if (!own) {
+      const { directory, deviceId, dimensions, graceMs, indexFrom } = this.#init
+      own = new OwnDataset({
+        folder: join(directory, safeName(collectionId), safeName(deviceId)),
+        owner: deviceId,
+        tableName: this.#tableName,
+        dimensions,
+        log: this.#log,
+        ...(graceMs === undefined ? {} : { graceMs }),
+        ...(indexFrom === undefined ? {} : { indexFrom }),
+      })
+      this.#own.set(collectionId, own)
+    }
+    return own
+  }
+
+  /** The datasets of other devices that lie here now. */
+  async #receivedOf(collectionId: string): Promise<ReceivedDataset[]> {
+    const folder = join(this.#init.directory, safeName(collectionId))
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+    const owners = entries
+      .filter((entry) => entry.isDirectory() && isSafeName(entry.name))
+      .map((entry) => entry.name)
+      .filter((name) => name !== this.deviceId)
+    const known = this.#received.get(collectionId) ?? new Map<string, ReceivedDataset>()
+    this.#received.set(collectionId, known)
+    for (const [owner, dataset] of known)
+      if (!owners.includes(owner)) {
+        dataset.close()
+        known.delete(owner)
+      }
+    for (const owner of owners)
+      if (!known.has(owner))
+        known.set(
+          owner,
+          new ReceivedDataset({
+            folder: join(folder, owner),
+            owner,
+            tableName: this.#tableName,
+            log: this.#log,
+          }),
+        )
+    return [...known.values()]
+  }
+
+  async #readable(collectionId: string, owner?: string): Promise<Readable[]> {
+    const readable: Readable[] = []
+    if (owner === undefined || owner === this.deviceId) {
+      const opened = await this.#ownOf(collectionId).forReading()
+      if (opened) readable.push({ collectionId, owner: this.deviceId, ...opened })
+    }
+    for (const received of await this.#receivedOf(collectionId)) {
+      if (owner !== undefined && owner !== received.owner) continue
+      const opened = await received.current()
+      if (opened) readable.push({ collectionId, owner: received.owner, received, ...opened })
+    }
+    return readable
+  }
+
+  /** A received dataset whose files are changed under a reader is opened anew once, then left out of this answer. */
+  async #guarded<T>(
+    dataset: Readable,
+    read: (dataset: { table: Table; index: IndexState }) => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await read(dataset)
+    } catch (error) {
+      if (!dataset.received) throw error
+      const again = await dataset.received.failed(error)
+      return again ? await read(again).catch(() => undefined) : undefined
+    }
+  }
 }

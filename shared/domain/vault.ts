@@ -88,6 +88,9 @@ export const searchHitSchema = v.object({
   /** 1-based rank in the dense list and in the full-text list, where found. */
   denseRank: v.optional(v.number()),
   textRank: v.optional(v.number()),
+  /** Cosine and BM25 behind the ranks: for merging answers of several devices, never to be judged alone. */
+  similarity: v.optional(v.number()),
+  textScore: v.optional(v.number()),
   ownerName: v.optional(v.string()),
   kind: v.optional(documentKindSchema),
   date: v.optional(v.number()),

@@ -5,14 +5,11 @@ import { hardwareSchema } from '#shared/domain/device.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { modelStateSchema } from '#shared/domain/model.ts'
 import { apiKeySchema, settingsSchema } from '#shared/domain/settings.ts'
-import {
-  collectionSchema,
-  documentSchema,
-  problemSchema,
-  searchHitSchema,
-} from '#shared/domain/vault.ts'
+import { collectionSchema, documentSchema, problemSchema } from '#shared/domain/vault.ts'
 import { placementReasons } from '#shared/router/placement.ts'
 import { runEventSchema, runSummarySchema } from './run-event.ts'
+
+export { searchRequestSchema, searchResponseSchema } from './search.ts'
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max))
 const title = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))
@@ -128,14 +125,7 @@ export const documentListSchema = v.object({
 })
 export const problemListSchema = v.object({ problems: v.array(problemSchema) })
 // GET /api/documents/:id/text?start=&length= → documentTextSchema
-// POST /api/search
-export const searchRequestSchema = v.object({
-  query: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(2000)),
-  /** Empty: all collections. */
-  collectionIds: v.optional(v.array(idSchema), []),
-  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(50)), 10),
-})
-export const searchResponseSchema = v.object({ hits: v.array(searchHitSchema) })
+// POST /api/search: shared/protocol/search.ts
 // GET /api/folders?path=ABSOLUTE → for the folder picker; without a path, the home folder
 export const folderListSchema = v.object({
   path: v.string(),

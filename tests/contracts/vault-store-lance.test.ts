@@ -13,10 +13,17 @@ afterAll(async () => {
 vaultStoreContract('LanceDB', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'silo-lance-'))
   folders.push(directory)
-  return new LanceStore({
-    directory,
-    deviceId: 'test-device',
-    modelId: 'test-model',
-    dimensions: storeDimensions,
-  })
+  const open = (deviceId: string): LanceStore =>
+    new LanceStore({ directory, deviceId, modelId: 'test-model', dimensions: storeDimensions })
+  return {
+    store: open('test-device'),
+    // Another device's dataset is what its own store writes.
+    async receive(collectionId, owner, chunks) {
+      const signal = AbortSignal.timeout(60_000)
+      await using sender = open(owner)
+      const documents = Map.groupBy(chunks, (chunk) => chunk.documentId)
+      await sender.replaceDocuments(collectionId, documents, signal)
+      await sender.optimize(collectionId, signal)
+    },
+  }
 })

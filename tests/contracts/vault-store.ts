@@ -1,18 +1,26 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { StoredChunk, VaultStore } from '#shared/contracts/vault-store.ts'
+import type { DocumentHead } from '#shared/vault/document-head.ts'
 import { bagOfWords } from '#tests/fakes/engine.ts'
 
 export const storeDimensions = 64
 
-/** What every VaultStore does. `open` gives an empty store; `vectorOf` is the tests' embedding. */
-export function vaultStoreContract(name: string, open: () => Promise<VaultStore>): void {
+export interface OpenStore {
+  readonly store: VaultStore
+  /** Lets a dataset of another device, with this document, arrive as it does by sync. */
+  receive(collectionId: string, owner: string, chunks: readonly StoredChunk[]): Promise<void>
+}
+
+/** What every VaultStore does. `open` gives an empty store of the device `test-device`. */
+export function vaultStoreContract(name: string, open: () => Promise<OpenStore>): void {
   describe(`VaultStore: ${name}`, () => {
     const signal = AbortSignal.timeout(60_000)
     const stores: VaultStore[] = []
-    const start = async (): Promise<VaultStore> => {
-      const store = await open()
-      stores.push(store)
-      return store
+    const start = async (): Promise<VaultStore> => (await startReceiving()).store
+    const startReceiving = async (): Promise<OpenStore> => {
+      const opened = await open()
+      stores.push(opened.store)
+      return opened
     }
     afterEach(async () => {
       for (const store of stores.splice(0)) await store[Symbol.asyncDispose]()
@@ -124,6 +132,108 @@ export function vaultStoreContract(name: string, open: () => Promise<VaultStore>
       expect(hits.map((hit) => hit.score)).toEqual(hits.map((hit) => hit.score).sort((a, b) => b - a)) // prettier-ignore
     })
 
+    it('keeps what is said of a document with its chunks, and changes it alone', async () => {
+      const store = await start()
+      await store.replaceDocuments(
+        collection,
+        new Map([
+          ['lease', [{ ...lease[0]!, document: head('Lease', '/a/lease.pdf') }, lease[1]!]],
+          ['travel', travel],
+        ]),
+        signal,
+      )
+      const before = await store.documents(collection, store.deviceId, signal)
+      expect(before).toEqual(
+        new Map([
+          ['lease', head('Lease', '/a/lease.pdf')],
+          ['travel', undefined],
+        ]),
+      )
+      const moved = head(`Lease "it's"`, "/b/租约 \\ 'x'.pdf")
+      const heads = new Map([
+        ['lease', moved],
+        ['travel', head('Travel', '/a/travel.md')],
+        ['nobody', moved],
+      ])
+      await store.putHeads(collection, heads, signal)
+      const after = await store.documents(collection, store.deviceId, signal)
+      expect(after).toEqual(new Map([...heads].filter(([id]) => id !== 'nobody')))
+      expect(await store.countChunks(collection, signal)).toBe(4)
+      expect((await find(store, 'Hamburg warehouse notice'))[0]?.chunk.documentId).toBe('lease')
+    })
+
+    it('gives the chunks of documents in order, with their vectors', async () => {
+      const store = await start()
+      await store.replaceDocument(collection, 'travel', travel.toReversed(), signal)
+      await store.replaceDocument(collection, 'lease', lease, signal)
+      const chunks = await store.chunksOf(collection, ['travel', 'lease', 'none'], signal)
+      const owned = [...lease, ...travel].map((chunk) => ({ ...chunk, owner: store.deviceId }))
+      expect(chunks).toEqual(owned)
+      expect(await store.chunksOf(collection, [], signal)).toEqual([])
+      expect(await store.chunksOf(collection, ['lease'], signal, 'other-device')).toEqual([])
+    })
+
+    it('answers from the datasets of all devices, or of those named', async () => {
+      const { store, receive } = await startReceiving()
+      await store.replaceDocument(collection, 'lease', lease, signal)
+      await receive(collection, 'device-b', [
+        { ...travel[0]!, document: head('差旅', '/b/travel.md') },
+        travel[1]!,
+      ])
+      const search = async (owners?: string[]) => {
+        const text = 'Hamburg 住宿'
+        const vector = bagOfWords(text, storeDimensions)
+        const request = { collectionIds: [collection], text, vector, limit: 10 }
+        const hits = await store.search(owners ? { ...request, owners } : request, signal)
+        return new Set(hits.map((hit) => `${hit.owner} ${hit.chunk.documentId}`))
+      }
+      expect(await search()).toEqual(new Set(['test-device lease', 'device-b travel']))
+      expect(await search(['device-b'])).toEqual(new Set(['device-b travel']))
+      expect(await search(['nobody'])).toEqual(new Set())
+      expect(await store.countChunks(collection, signal)).toBe(4)
+      expect(await store.countChunks(collection, signal, 'device-b')).toBe(2)
+      expect([...(await store.countByDocument(collection, signal)).keys()]).toEqual(['lease'])
+      const heads = await store.documents(collection, 'device-b', signal)
+      expect(heads.get('travel')?.title).toBe('差旅')
+      const states = await store.datasets(collection, signal)
+      expect(states.map(({ owner, own, chunks }) => ({ owner, own, chunks }))).toEqual([
+        { owner: 'test-device', own: true, chunks: 2 },
+        { owner: 'device-b', own: false, chunks: 2 },
+      ])
+      // What arrives later is found without anything being opened again.
+      await receive(collection, 'device-b', [chunkOf('later', 0, 'zebra crossing')])
+      expect((await find(store, 'zebra'))[0]).toMatchObject({ owner: 'device-b', textRank: 1 })
+      await store.removeCollection(collection, signal, 'device-b')
+      expect(await search()).toEqual(new Set(['test-device lease']))
+    })
+
+    it('never changes the dataset of another device', async () => {
+      const { store, receive } = await startReceiving()
+      await receive(collection, 'device-b', travel)
+      await store.replaceDocument(collection, 'travel', [chunkOf('travel', 0, 'mine')], signal)
+      await store.putHeads(collection, new Map([['travel', head('Mine', '/mine')]]), signal)
+      expect(await store.countChunks(collection, signal, 'device-b')).toBe(2)
+      await store.removeDocuments(collection, ['travel'], signal)
+      expect(await store.countChunks(collection, signal, 'device-b')).toBe(2)
+      const heads = await store.documents(collection, 'device-b', signal)
+      expect(heads).toEqual(new Map([['travel', undefined]]))
+    })
+
+    it('searches only in the documents named', async () => {
+      const store = await start()
+      await store.replaceDocument(collection, 'lease', lease, signal)
+      await store.replaceDocument(collection, 'travel', travel, signal)
+      const vector = bagOfWords('Hamburg', storeDimensions)
+      const ask = { collectionIds: [collection], text: 'Hamburg', vector, limit: 10 }
+      const only = await store.search({ ...ask, documentIds: ['travel'] }, signal)
+      expect(new Set(only.map((hit) => hit.chunk.documentId))).toEqual(new Set(['travel']))
+      expect(only.every((hit) => hit.textRank === undefined)).toBe(true)
+      expect(await store.search({ ...ask, documentIds: [] }, signal)).toEqual([])
+      const dense = await store.search({ ...ask, textWeight: 0 }, signal)
+      expect(dense.every((hit) => hit.textRank === undefined && hit.denseRank)).toBe(true)
+      expect(dense[0]?.similarity).toBeGreaterThan(dense.at(-1)!.similarity!)
+    })
+
     it('does nothing for an aborted signal', async () => {
       const store = await start()
       const aborted = AbortSignal.abort(new Error('stop'))
@@ -152,6 +262,20 @@ export function chunkOf(
     end: ordinal * 100 + text.length,
     page: ordinal + 1,
     vector: bagOfWords([...headings, text].join(' '), storeDimensions),
+  }
+}
+
+function head(title: string, path: string): DocumentHead {
+  return {
+    title,
+    path,
+    mediaType: 'text/plain',
+    size: 10,
+    modifiedAt: 1_760_000_000_000,
+    sha256: 'ab'.repeat(32),
+    chunks: 2,
+    length: 160,
+    kind: 'document',
   }
 }
 

@@ -1,0 +1,48 @@
+import type { Table } from '@lancedb/lancedb'
+import type { IndexState } from '#shared/contracts/vault-store.ts'
+import { hitColumns, type Row } from './lance-rows.ts'
+
+/** Vectors read again in full for each hit wanted, where an index has only rough ones. */
+const refine = 4
+
+/**
+ * The nearest chunks by cosine distance: exactly, or through the index where its recall was measured.
+ * @param where a condition on rows; only those are looked at
+ */
+export async function denseSearch(
+  table: Table,
+  vector: Float32Array,
+  limit: number,
+  index: IndexState = { kind: 'exact' },
+  where?: string,
+): Promise<Row[]> {
+  let query = table
+    .query()
+    .nearestTo(vector)
+    .distanceType('dot')
+    .select([...hitColumns, '_distance'])
+    .limit(limit)
+  if (where) query = query.where(where)
+  if (index.kind === 'exact') query = query.bypassVectorIndex()
+  else {
+    query = query.nprobes(Math.min(Math.max(1, index.probes ?? 32), 4096))
+    if (index.kind === 'ivf-hnsw-sq') query = query.refineFactor(refine)
+  }
+  return (await query.toArray()) as Row[]
+}
+
+/** The best chunks by BM25 over terms. */
+export async function textSearch(
+  table: Table,
+  terms: string,
+  limit: number,
+  where?: string,
+): Promise<Row[]> {
+  let query = table
+    .query()
+    .fullTextSearch(terms, { columns: ['terms'] })
+    .select([...hitColumns, '_score'])
+    .limit(limit)
+  if (where) query = query.where(where)
+  return (await query.toArray()) as Row[]
+}
