@@ -13,10 +13,10 @@ import type { ModelPort } from './chat/ports.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
+import { composeSeal } from './compose/seal.ts'
 import { composeSpeech } from './compose/speech.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
-import { deviceId } from './config/device-key.ts'
 import { lockHome } from './config/home-lock.ts'
 import { KeyStore } from './config/key-store.ts'
 import { sameSecret, startToken, writeSecret } from './config/secret-file.ts'
@@ -41,6 +41,8 @@ import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
 import type { RunExecutor } from './runs/run.ts'
+import type { Keychain } from './seal/keychain.ts'
+import type { Seal } from './seal/seal.ts'
 import { createE5Embedder } from './vault/embedder.ts'
 import { Extractor } from './vault/extractor.ts'
 import { LanceStore } from './vault/lance-store.ts'
@@ -70,6 +72,7 @@ export interface Overrides {
   readonly webRoot?: string
   readonly lan?: LanOverrides
   readonly link?: LinkOverrides
+  readonly keychain?: Keychain
 }
 
 /** Used for the vault unless the settings name another at the start. */
@@ -111,7 +114,7 @@ async function build(
   closers.push(() => database.close())
 
   const token = startToken(home)
-  const companionId = deviceId(home)
+  const { seal, secrets, deviceKey, companionId } = await composeSeal(config, overrides.keychain)
   const settings = new SettingsStore(database)
   const keys = new KeyStore(database)
   const changes = new ChangeFeed()
@@ -157,7 +160,7 @@ async function build(
       return { ...lease, engineId: engine.id, deviceName: hostname() }
     },
   }
-  const vault = composeVault(home, companionId, database, models, (id) =>
+  const vault = composeVault(home, seal, companionId, database, models, (id) =>
     changes.publish('vault', id),
   )
   closers.push(() => vault[Symbol.asyncDispose]())
@@ -173,6 +176,7 @@ async function build(
 
   const push = composePush({
     home,
+    secrets,
     database,
     egress,
     runs,
@@ -186,11 +190,13 @@ async function build(
   })
   closers.push(() => push.close())
 
-  const lan = composeLan({ config, companionId, settings, changes, log, app: () => app, ...overrides.lan }) // prettier-ignore
+  const lan = composeLan({ config, secrets, companionId, settings, changes, log, app: () => app, ...overrides.lan }) // prettier-ignore
   closers.push(() => lan[Symbol.asyncDispose]())
   const link = composeLink({
     config,
     companionId,
+    deviceKey,
+    secrets,
     database,
     changes,
     log,
@@ -202,6 +208,7 @@ async function build(
     overrides: overrides.link ?? {},
   })
   closers.push(() => link[Symbol.asyncDispose]())
+  closers.push(lan.addresses.onAddressesChanged(() => link.networkChanged()))
   if (overrides.link?.mdns !== false) closers.push(lan.followLink(() => link.state === 'on'))
 
   let port = config.port
@@ -380,6 +387,7 @@ function composeModels(
 /** The vault over one embedding model: the vectors of two are never compared. */
 function composeVault(
   home: string,
+  seal: Seal,
   deviceId: string,
   database: DatabaseSync,
   models: ReturnType<typeof composeModels>,
@@ -392,7 +400,7 @@ function composeVault(
   return new Vault({
     records: new VaultRecords(database),
     store: new LanceStore({ directory: join(folder, 'index'), deviceId, modelId, dimensions }),
-    texts: new TextFiles(join(folder, 'texts')),
+    texts: new TextFiles(join(folder, 'texts'), seal),
     extractor: new Extractor(),
     embedder: createE5Embedder(modelId, dimensions, (signal) =>
       models.acquire(modelId, 'embed', { signal }),

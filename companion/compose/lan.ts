@@ -1,13 +1,13 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '#companion/config/config.ts'
-import { writeSecret } from '#companion/config/secret-file.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import type { LanServerOptions } from '#companion/lan/lan-server.ts'
 import { AddressWatch, type LanAddress } from '#companion/lan/interfaces.ts'
 import { Lan, type LanOptions } from '#companion/lan/lan.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
+import type { SecretFiles } from '#companion/seal/secret-files.ts'
 
 const defaultLanPort = 7451
 
@@ -19,6 +19,7 @@ export interface LanOverrides {
 
 interface Parts extends LanOverrides {
   readonly config: Config
+  readonly secrets: SecretFiles
   readonly companionId: string
   readonly settings: SettingsStore
   readonly changes: ChangeFeed
@@ -29,7 +30,8 @@ interface Parts extends LanOverrides {
 
 /** The local network's side. `start` turns it on where the settings or the configuration say so. */
 export function composeLan(parts: Parts) {
-  const { config, companionId, settings, changes, log, app, readAddresses, multicast } = parts
+  const { config, secrets, companionId, settings, changes, log, app, readAddresses, multicast } =
+    parts
   const addresses = new AddressWatch(readAddresses ? { read: readAddresses, intervalMs: 50 } : {})
   const allowed = config.lan !== false
   const lan = new Lan({
@@ -39,7 +41,7 @@ export function composeLan(parts: Parts) {
     port: config.lanPort ?? defaultLanPort,
     allowed,
     app: { fetch: (request, bindings) => app().fetch(request, bindings) },
-    write: writeSecret,
+    secrets,
     addresses,
     log,
     onChange: () => changes.publish('settings', 'lan'),

@@ -5,10 +5,12 @@ import type { Log } from '#companion/observe/log.ts'
 import { pushKeys, type PushKeys } from '#companion/push/push-keys.ts'
 import { PushRecords } from '#companion/push/push-records.ts'
 import { Push } from '#companion/push/push.ts'
+import type { SecretFiles } from '#companion/seal/secret-files.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 
 interface Parts {
   readonly home: string
+  readonly secrets: SecretFiles
   readonly database: DatabaseSync
   readonly egress: EgressLedger
   readonly runs: RunRegistry
@@ -18,12 +20,12 @@ interface Parts {
 }
 
 /** Web Push that listens for runs that end. */
-export function composePush({ home, database, runs, ...rest }: Parts): Push {
+export function composePush({ home, secrets, database, runs, ...rest }: Parts): Push {
   let keys: PushKeys | undefined
   const push = new Push({
     ...rest,
     records: new PushRecords(database),
-    keys: () => (keys ??= pushKeys(join(home, 'push-key'))),
+    keys: () => (keys ??= pushKeys(secrets.text(join(home, 'push-key')))),
   })
   runs.subscribe(({ runId, body }) => {
     // The record is complete when the listeners of its last event have been told.

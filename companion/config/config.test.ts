@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDatabase } from '#companion/records/database.ts'
 import { loadConfig, defaultHome } from './config.ts'
-import { deviceId } from './device-key.ts'
+import { SecretFiles } from '#companion/seal/secret-files.ts'
+import { Seal } from '#companion/seal/seal.ts'
+import { deviceId, deviceKeyPem } from './device-key.ts'
 import { lockHome } from './home-lock.ts'
 import { KeyStore } from './key-store.ts'
 import { startToken } from './secret-file.ts'
@@ -79,7 +81,7 @@ describe('the lock of a home', () => {
 
     const script = join(home, 'holder.ts')
     const module = JSON.stringify(new URL('./home-lock.ts', import.meta.url).href)
-    writeFileSync(script, `import { lockHome } from ${module}\nlockHome(${JSON.stringify(home)})\nprocess.send('held')\nprocess.on('disconnect', () => process.exit())\nsetTimeout(() => process.exit(), 60_000)\n`) // prettier-ignore
+    writeFileSync(script, `import { lockHome } from ${module}\nglobalThis.lock = lockHome(${JSON.stringify(home)})\nprocess.send('held')\nprocess.on('disconnect', () => process.exit())\nsetTimeout(() => process.exit(), 60_000)\n`) // prettier-ignore
     const child: ChildProcess = fork(script, { execArgv: [] })
     await new Promise((resolve) => child.once('message', resolve))
     expect(() => lockHome(home)).toThrow(
@@ -97,8 +99,9 @@ describe('secrets and settings', () => {
     const token = startToken(home)
     expect(startToken(home)).toBe(token)
     expect(token).toMatch(/^[\w-]{43}$/)
-    const id = deviceId(home)
-    expect(deviceId(home)).toBe(id)
+    const key = new SecretFiles(new Seal()).text(join(home, 'device-key'))
+    const id = deviceId(deviceKeyPem(key))
+    expect(deviceId(deviceKeyPem(key))).toBe(id)
     expect(id).toMatch(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/)
     for (const name of ['token', 'device-key'])
       expect(statSync(join(home, name)).mode & 0o777).toBe(0o600)

@@ -59,6 +59,8 @@ export interface Config {
   readonly appUrl?: string
   /** Bytes a file from another device may have; 2 GiB unless told. */
   readonly maxUploadBytes?: number
+  /** Opens an encrypted data folder; from the environment only, never from the configuration file. */
+  readonly passphrase?: string
 }
 
 /**
@@ -85,6 +87,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...(merged.appUrl === undefined ? {} : { appUrl: merged.appUrl }),
     allowedHosts: merged.allowedHosts ?? [],
     ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
+    ...readPassphrase(env),
   }
 }
 
@@ -98,6 +101,17 @@ export function defaultHome(
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'silo')
   const data = env.XDG_DATA_HOME
   return join(data && isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'silo')
+}
+
+function readPassphrase(env: NodeJS.ProcessEnv): Pick<Config, 'passphrase'> {
+  if (env.SILO_PASSPHRASE) return { passphrase: env.SILO_PASSPHRASE }
+  const path = env.SILO_PASSPHRASE_FILE
+  if (!path) return {}
+  try {
+    return { passphrase: readFileSync(path, 'utf8').replace(/\r?\n$/, '') }
+  } catch (cause) {
+    throw invalid('SILO_PASSPHRASE_FILE', cause instanceof Error ? cause.message : 'unreadable')
+  }
 }
 
 function resolveHome(path: string): string {

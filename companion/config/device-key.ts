@@ -1,27 +1,19 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { writeSecret } from './secret-file.ts'
+import type { SecretText } from './secret-text.ts'
 
 /** The device's Ed25519 key as PKCS #8 PEM. It is made once. */
-export function deviceKeyPem(home: string): string {
-  const path = join(home, 'device-key')
-  let pem: string
-  try {
-    pem = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    pem = generateKeyPairSync('ed25519')
-      .privateKey.export({ type: 'pkcs8', format: 'pem' })
-      .toString()
-    writeSecret(path, pem)
-  }
+export function deviceKeyPem(stored: SecretText): string {
+  const known = stored.read()
+  if (known !== undefined) return known
+  const pem = generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+  stored.write(pem)
   return pem
 }
 
-/** The peer id of this device: its public key in the form libp2p gives it. */
-export function deviceId(home: string): string {
-  const pem = deviceKeyPem(home)
+/** The peer id of the device with this key: its public key in the form libp2p gives it. */
+export function deviceId(pem: string): string {
   const spki = createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' })
   // Identity multihash (0x00, 36 bytes) of the protobuf {type: Ed25519, data: key}.
   const prefix = Buffer.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20])

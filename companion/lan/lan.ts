@@ -19,7 +19,7 @@ export interface LanOptions {
   /** False: may never be turned on. */
   readonly allowed: boolean
   readonly app: LanServerOptions['app']
-  readonly write: LocalCaOptions['write']
+  readonly secrets: LocalCaOptions['secrets']
   readonly addresses: AddressWatch
   readonly log: Log
   readonly onChange: () => void
@@ -124,10 +124,10 @@ export class Lan implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { folder, write, port, app, log } = this.#options
+    const { folder, secrets, port, app, log } = this.#options
     this.#set('starting')
     try {
-      const ca = await LocalCa.open({ folder, write, name: this.#authority })
+      const ca = await LocalCa.open({ folder, secrets, name: this.#authority })
       const certificate = await ca.issue(...this.#hosts())
       let server: LanServer | undefined = undefined
       const accepts = (host: string): boolean => this.#hosts().some((list) => list.includes(host))

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeSecret } from '#companion/config/secret-file.ts'
+import { SecretFiles } from '#companion/seal/secret-files.ts'
+import { Seal } from '#companion/seal/seal.ts'
 import { LocalCa, type ServerCertificate } from './local-ca.ts'
 
 const day = 24 * 3600 * 1000
@@ -14,7 +15,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'silo-ca-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const open = (now?: () => number): Promise<LocalCa> =>
-  LocalCa.open({ folder, name: 'Silo local CA (desk)', write: writeSecret, ...(now ? { now } : {}) }) // prettier-ignore
+  LocalCa.open({ folder, name: 'Silo local CA (desk)', secrets: new SecretFiles(new Seal()), ...(now ? { now } : {}) }) // prettier-ignore
 
 const inDays = (days: number) => () => Date.now() + days * day
 
@@ -94,7 +95,7 @@ describe('the authority', () => {
     expect(second.fingerprint).not.toBe(first.fingerprint)
 
     const other = mkdtempSync(join(tmpdir(), 'silo-ca-'))
-    await LocalCa.open({ folder: other, name: 'x', write: writeSecret })
+    await LocalCa.open({ folder: other, name: 'x', secrets: new SecretFiles(new Seal()) })
     writeFileSync(join(folder, 'ca-key.pem'), readFileSync(join(other, 'ca-key.pem')))
     rmSync(other, { recursive: true })
     const third = await open()

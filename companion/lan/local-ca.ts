@@ -1,7 +1,7 @@
 // @peculiar/x509 needs it, before it is loaded itself.
 import 'reflect-metadata'
 import { createHash, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { nameConstraints } from './name-constraints.ts'
@@ -33,8 +33,11 @@ export interface LocalCaOptions {
   readonly folder: string
   /** What people see in their list of authorities, e.g. `Silo local CA (desk)`. */
   readonly name: string
-  /** Writes a file only its owner may read. */
-  readonly write: (path: string, text: string) => void
+  /** Files that only their owner may read. */
+  readonly secrets: {
+    read(path: string): string | undefined
+    write(path: string, text: string): void
+  }
   readonly now?: () => number
 }
 
@@ -58,11 +61,11 @@ export class LocalCa {
   static async open(options: LocalCaOptions): Promise<LocalCa> {
     const now = options.now ?? Date.now
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    const found = await read(options.folder, now())
+    const found = await read(options, now())
     if (found) return new LocalCa(found.key, found.certificate, now)
     const made = await create(options.name, now())
-    options.write(join(options.folder, keyFile), made.pem)
-    options.write(join(options.folder, certificateFile), made.certificate.toString('pem'))
+    options.secrets.write(join(options.folder, keyFile), made.pem)
+    options.secrets.write(join(options.folder, certificateFile), made.certificate.toString('pem'))
     return new LocalCa(made.key, made.certificate, now)
   }
 
@@ -130,12 +133,12 @@ const keyFile = 'ca-key.pem'
 const certificateFile = 'ca.pem'
 
 async function read(
-  folder: string,
+  { folder, secrets }: LocalCaOptions,
   now: number,
 ): Promise<{ key: CryptoKey; certificate: x509.X509Certificate } | undefined> {
   try {
-    const pem = readFileSync(join(folder, keyFile), 'utf8')
-    const certificate = new x509.X509Certificate(readFileSync(join(folder, certificateFile), 'utf8')) // prettier-ignore
+    const pem = secrets.read(join(folder, keyFile)) ?? ''
+    const certificate = new x509.X509Certificate(secrets.read(join(folder, certificateFile)) ?? '')
     // Every certificate it signs has to be worth the trouble of trusting it.
     if (certificate.notAfter.getTime() - renewAheadMs < now) return undefined
     const spki = createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' })

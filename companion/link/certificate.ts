@@ -3,15 +3,10 @@ import { createHash, webcrypto } from 'node:crypto'
 import type { TransportCertificate } from '@libp2p/webrtc'
 import * as x509 from '@peculiar/x509'
 import * as v from 'valibot'
+import type { SecretText } from '#companion/config/secret-text.ts'
 
 const storedSchema = v.object({ pem: v.string(), privateKey: v.string() })
 const lifetimeMs = 10 * 365 * 24 * 3600_000
-
-/** Where the certificate is kept: text that only the owner of the data folder may read. */
-export interface SecretText {
-  read(): string | undefined
-  write(text: string): void
-}
 
 /**
  * The certificate of WebRTC-direct. Its hash is part of every address given out, so it is made once and kept:

@@ -3,22 +3,26 @@ import type { Connection } from '@libp2p/interface'
 import type { TransportCertificate } from '@libp2p/webrtc'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
+import type { SecretText } from '#companion/config/secret-text.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { Transport } from '#shared/contracts/transport.ts'
 import type { CompanionAddress, PairedDevice, Role } from '#shared/domain/device.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { LinkInfo, Pairing, Peer } from '#shared/protocol/link.ts'
-import { endConnection } from '#shared/fetch-stream/message-stream.ts'
+import { endConnection, type MessageStream } from '#shared/fetch-stream/message-stream.ts'
 import { encodeInvitation } from '#shared/protocol/pairing.ts'
 import { linkAddresses } from './addresses.ts'
-import { linkCertificate, type SecretText } from './certificate.ts'
+import { linkCertificate } from './certificate.ts'
 import type { BookEntry, DeviceBook } from './device-book.ts'
 import { Door, type DeviceCaller } from './door.ts'
 import { linkKey } from './identity.ts'
 import { startLinkNode } from './node.ts'
 import { Pairings } from './pairings.ts'
 import { Peers } from './peers.ts'
+import type { PeerRoads } from './peer-roads.ts'
 import { freeLinkPort } from './ports.ts'
+import { Joins } from './join.ts'
+import { StandingRoads, type StandingInit } from './standing.ts'
 import { connectionTransport } from './transport.ts'
 
 export interface LinkInit {
@@ -47,9 +51,15 @@ export interface LinkInit {
   readonly invitationMs?: number
   readonly strangerMs?: number
   readonly idleMs?: number
+  /** Pace of the standing connections; tests shorten it. */
+  readonly standing?: Pick<StandingInit, 'firstWaitMs' | 'longestWaitMs' | 'pingMs'>
 }
 
+type OnStream = (stream: MessageStream, connection: Connection) => void
+
 const dialMs = 10_000
+/** Streams of one protocol between two companions at once. */
+const maxPeerStreams = 64
 /** How long closing the ports may take, ms. */
 const stopMs = 4000
 
@@ -59,6 +69,10 @@ export class Link implements AsyncDisposable {
   readonly #pairings: Pairings
   readonly #door: Door
   readonly #peers: Peers
+  readonly #standing: StandingRoads
+  readonly #protocols = new Map<string, OnStream>()
+  /** This companion as one that asks another to be let in. */
+  readonly joins: Joins
   #state: LinkInfo['state'] = 'off'
   #starting: Promise<void> | undefined
   #node: Libp2p | undefined
@@ -73,6 +87,7 @@ export class Link implements AsyncDisposable {
       companionId: id,
       admit: (device) => {
         const entry = book.put(device)
+        this.#standing.bookChanged(device.id)
         init.onChange(device.id)
         return this.#withState(entry)
       },
@@ -98,6 +113,45 @@ export class Link implements AsyncDisposable {
       isConnected: (peer) => this.#connectionsOf(peer).length > 0,
       onChange: () => init.onChange(),
     })
+    this.#standing = new StandingRoads({
+      ownId: id,
+      companions: () => book.list().filter(({ kind }) => kind === 'companion'),
+      addresses: (peer) => [...this.#peers.addressesOf(peer), ...book.addresses(peer)],
+      dial: (address, signal) => this.#dial(address, signal),
+      reached: (peer, address) => book.goodAddress(peer, address),
+      learned: (peer, addresses) => book.learnAddresses(peer, addresses),
+      protocol: (name, onStream) => this.#setProtocol(name, onStream),
+      log,
+      ...init.standing,
+    })
+    this.#standing.onChange((peer) => init.onChange(peer))
+    this.joins = new Joins({
+      ownId: id,
+      name: init.name,
+      start: () => this.start(),
+      dial: (address, signal) => this.#dial(address, signal),
+      seenAt: (peer) => this.#peers.addressesOf(peer),
+      admit: ({ id: companion, name, addresses }, role) => {
+        const device = { id: companion, name: name.slice(0, 60), kind: 'companion', role } as const
+        const entry = book.put(device)
+        book.learnAddresses(companion, addresses)
+        this.#standing.bookChanged(companion)
+        this.#standing.hurry(companion)
+        init.onChange(companion)
+        return this.#withState(entry)
+      },
+      onChange: (join) => init.onChange(join),
+    })
+  }
+
+  /** The standing connections to the paired companions. */
+  get roads(): PeerRoads {
+    return this.#standing
+  }
+
+  /** The machine's addresses are others now. */
+  networkChanged(): void {
+    this.#standing.networkChanged()
   }
 
   get state(): LinkInfo['state'] {
@@ -191,6 +245,7 @@ export class Link implements AsyncDisposable {
     const entry = this.#init.book.patch(id, changes)
     // Streams that stand were opened with the former role.
     if (before?.role !== entry.role) this.#shut(id, 'the role was changed')
+    this.#standing.bookChanged(id)
     this.#init.onChange(id)
     return this.#withState(entry)
   }
@@ -199,6 +254,7 @@ export class Link implements AsyncDisposable {
   removeDevice(id: string): void {
     this.#init.book.remove(id)
     this.#shut(id, 'the device was removed')
+    this.#standing.bookChanged(id)
     this.#init.onChange(id)
   }
 
@@ -232,6 +288,8 @@ export class Link implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     this.#pairings.cancelOpen()
+    this.joins.cancelAll()
+    await this.#standing[Symbol.asyncDispose]()
     await this.#starting?.catch(() => {})
     const node = this.#node
     this.#node = undefined
@@ -242,7 +300,7 @@ export class Link implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { init } = { init: this.#init }
+    const init = this.#init
     this.#setState('starting')
     this.#certificate = await linkCertificate(init.certificate)
     const last = Number(init.lastPort.read())
@@ -259,13 +317,38 @@ export class Link implements AsyncDisposable {
       hosts: () => init.hosts(),
       onFetch: (stream, connection) => this.#door.request(stream, connection),
       onPair: (stream, connection) => this.#door.pair(stream, connection),
-      onOpen: (connection) => this.#door.opened(connection),
-      onClose: (connection) => this.#door.closed(connection),
-      onPeer: (peer) => this.#peers.saw(peer),
+      onOpen: (connection) => {
+        this.#door.opened(connection)
+        this.#standing.opened(connection)
+      },
+      onClose: (connection) => {
+        this.#door.closed(connection)
+        this.#standing.closed(connection)
+      },
+      onPeer: (peer) => {
+        this.#peers.saw(peer)
+        this.#standing.heard(peer.id.toString())
+      },
     })
+    for (const [name, onStream] of this.#protocols) await this.#register(name, onStream)
     init.lastPort.write(String(port))
     this.#setState('on')
     init.log.info('the link is on', { port, addresses: this.self().addresses })
+    this.#standing.start()
+  }
+
+  #setProtocol(name: string, onStream: OnStream | undefined): void {
+    if (onStream && this.#protocols.has(name)) throw new Error(`${name} is handled already`)
+    if (onStream) this.#protocols.set(name, onStream)
+    else this.#protocols.delete(name)
+    if (!this.#node) return
+    if (onStream) void this.#register(name, onStream)
+    else void this.#node.unhandle(name)
+  }
+
+  async #register(name: string, onStream: OnStream): Promise<void> {
+    const options = { maxInboundStreams: maxPeerStreams, maxOutboundStreams: maxPeerStreams }
+    await this.#node!.handle(name, (stream, connection) => onStream(stream, connection), options)
   }
 
   async #dial(address: string, signal: AbortSignal): Promise<Connection> {
@@ -295,7 +378,8 @@ export class Link implements AsyncDisposable {
   }
 
   #withState(entry: BookEntry): PairedDevice {
-    return { ...entry, connected: this.#door.isConnected(entry.id) }
+    const stands = this.#standing.get(entry.id) !== undefined
+    return { ...entry, connected: stands || this.#door.isConnected(entry.id) }
   }
 
   #setState(state: LinkInfo['state']): void {

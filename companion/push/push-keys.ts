@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import * as v from 'valibot'
+import type { SecretText } from '#companion/config/secret-text.ts'
 
 const part = (length: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[A-Za-z0-9_-]{${length}}$`)))
@@ -8,21 +8,17 @@ const keysSchema = v.object({ publicKey: part(87), privateKey: part(43) })
 /** P-256, base64url: the uncompressed point, and the secret number. */
 export type PushKeys = v.InferOutput<typeof keysSchema>
 
-/** The key pair by which push services know this companion (RFC 8292), made once; mode 0600. */
-export function pushKeys(path: string): PushKeys {
+/** The key pair by which push services know this companion (RFC 8292), made once. */
+export function pushKeys(stored: SecretText): PushKeys {
+  const text = stored.read()
   try {
-    const keys = v.safeParse(keysSchema, JSON.parse(readFileSync(path, 'utf8')))
-    if (keys.success) {
-      chmodSync(path, 0o600)
-      return keys.output
-    }
+    const keys = v.safeParse(keysSchema, text === undefined ? undefined : JSON.parse(text))
+    if (keys.success) return keys.output
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    if (!missing && !(error instanceof SyntaxError)) throw error
+    if (!(error instanceof SyntaxError)) throw error
   }
   const keys = newKeys()
-  writeFileSync(`${path}.new`, JSON.stringify(keys), { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  stored.write(JSON.stringify(keys))
   return keys
 }
 

@@ -3,28 +3,40 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SiloError } from '#shared/errors/silo-error.ts'
 
+/** Encryption at rest; passes through where it is off. */
+export interface SealPort {
+  seal(bytes: Uint8Array, purpose: string): Uint8Array
+  open(bytes: Uint8Array, purpose: string): Uint8Array
+}
+
+const plain: SealPort = { seal: (bytes) => bytes, open: (bytes) => bytes }
+
 /** The extracted text of each document, so that a citation opens on exactly what was indexed. */
 export class TextFiles {
   readonly #directory: string
+  readonly #seal: SealPort
 
-  constructor(directory: string) {
+  constructor(directory: string, seal: SealPort = plain) {
     this.#directory = directory
+    this.#seal = seal
     mkdirSync(directory, { recursive: true, mode: 0o700 })
   }
 
   async write(documentId: string, text: string): Promise<void> {
     const path = this.#path(documentId)
-    await writeFile(`${path}.part`, text, { mode: 0o600 })
+    await writeFile(`${path}.part`, this.#seal.seal(Buffer.from(text), `text:${documentId}`), { mode: 0o600 }) // prettier-ignore
     await rename(`${path}.part`, path)
   }
 
-  /** @throws SiloError document_unknown */
+  /** @throws SiloError document_unknown, seal_damaged */
   async read(documentId: string): Promise<string> {
+    let bytes: Uint8Array
     try {
-      return await readFile(this.#path(documentId), 'utf8')
+      bytes = await readFile(this.#path(documentId))
     } catch (cause) {
       throw new SiloError('document_unknown', { cause })
     }
+    return Buffer.from(this.#seal.open(bytes, `text:${documentId}`)).toString('utf8')
   }
 
   async remove(documentId: string): Promise<void> {

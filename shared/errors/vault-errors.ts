@@ -38,4 +38,48 @@ export const vaultErrors = define({
     zh: '副本需要 {needed} 字节，而允许的空间只剩 {available} 字节。',
     recovery: 'free-disk',
   },
+
+  // Encryption at rest and backups
+  home_locked: {
+    httpStatus: 503,
+    retryable: false,
+    en: 'The data folder is encrypted. Give its passphrase in SILO_PASSPHRASE, or unlock the keychain of this system.',
+    zh: '数据文件夹已加密。请通过 SILO_PASSPHRASE 提供口令，或解锁系统钥匙串。',
+  },
+  passphrase_wrong: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The passphrase or recovery code is wrong.',
+    zh: '口令或恢复码不正确。',
+  },
+  passphrase_short: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'A passphrase needs at least {limit} characters.',
+    zh: '口令至少需要 {limit} 个字符。',
+  },
+  keychain_missing: {
+    httpStatus: 503,
+    retryable: false,
+    en: 'This system has no keychain that keeps secrets over a restart. Choose a passphrase.',
+    zh: '此系统没有可在重启后保留密钥的钥匙串。请改用口令。',
+  },
+  seal_damaged: {
+    httpStatus: 500,
+    retryable: false,
+    en: '“{name}” cannot be decrypted: it was changed, or belongs to another data folder.',
+    zh: '无法解密“{name}”：内容被改动，或属于其他数据文件夹。',
+  },
+  backup_damaged: {
+    httpStatus: 422,
+    retryable: false,
+    en: 'The backup is damaged or is not one: {detail}',
+    zh: '备份已损坏或不是有效备份：{detail}',
+  },
+  home_not_empty: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'The folder “{path}” is not empty. A backup is restored into a new one.',
+    zh: '文件夹“{path}”不为空。备份只能恢复到新文件夹。',
+  },
 })

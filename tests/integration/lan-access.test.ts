@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask, createLanHarness, until, type LanHarness } from './lan-harness.ts'
 import { LanServer } from '#companion/lan/lan-server.ts'
 import { LocalCa } from '#companion/lan/local-ca.ts'
-import { writeSecret } from '#companion/config/secret-file.ts'
+import { Seal } from '#companion/seal/seal.ts'
+import { SecretFiles } from '#companion/seal/secret-files.ts'
 import type { Lan } from '#shared/protocol/lan.ts'
 
 let harness: LanHarness
@@ -107,7 +108,7 @@ describe('the app over https', () => {
   })
 
   it('is not for addresses outside private networks', async () => {
-    const authority = await LocalCa.open({ folder: `${harness.home}/other`, name: 'x', write: writeSecret }) // prettier-ignore
+    const authority = await LocalCa.open({ folder: `${harness.home}/other`, name: 'x', secrets: new SecretFiles(new Seal()) }) // prettier-ignore
     const certificate = await authority.issue(['localhost'], [])
     let asked = 0
     // An address that is of no network we know stands for a public one.

@@ -10,6 +10,8 @@ import * as v from 'valibot'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EgressLedger } from '#companion/observe/egress.ts'
 import { silentLog } from '#companion/observe/log.ts'
+import { Seal } from '#companion/seal/seal.ts'
+import { SecretFiles } from '#companion/seal/secret-files.ts'
 import { pushKeys } from '#companion/push/push-keys.ts'
 import { PushRecords } from '#companion/push/push-records.ts'
 import { isPushService, longRunMs, Push, type PushPost } from '#companion/push/push.ts'
@@ -63,6 +65,7 @@ beforeAll(async () => {
 })
 afterAll(() => void service.close())
 
+const secrets = new SecretFiles(new Seal())
 let home: string
 let database: ReturnType<typeof openDatabase>
 let ledger: EgressLedger
@@ -86,7 +89,7 @@ beforeEach(() => {
   answer = 201
   push = new Push({
     records,
-    keys: () => pushKeys(join(home, 'push-key')),
+    keys: () => pushKeys(secrets.text(join(home, 'push-key'))),
     egress: { record: (entry) => ledger.record(entry) },
     enabled: () => enabled,
     spaceOfDevice: (id) => spaces.get(id),
@@ -290,9 +293,9 @@ describe('Web Push', () => {
 
   it('keeps its key in the home, for its owner only', () => {
     const path = join(home, 'push-key')
-    const keys = pushKeys(path)
+    const keys = pushKeys(secrets.text(path))
     expect(statSync(path).mode & 0o777).toBe(0o600)
-    expect(pushKeys(path)).toEqual(keys)
+    expect(pushKeys(secrets.text(path))).toEqual(keys)
     expect(readFileSync(path, 'utf8')).toContain(keys.privateKey)
   })
 
