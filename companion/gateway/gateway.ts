@@ -9,6 +9,7 @@ import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
+import { joinRoutes } from './routes/joins.ts'
 import { lanRoutes } from './routes/lan.ts'
 import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
@@ -77,6 +78,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))
   if (services.link) app.route('/api', linkRoutes(services.link))
+  if (services.link) app.route('/api', joinRoutes(services.link))
   const openAi = { models: services.models, log: services.log, version: services.version }
   app.route('/v1', createOpenAiApi(openAi))
   app.route('/api', createOllamaDetection(openAi))

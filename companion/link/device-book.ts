@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { migrate } from '#companion/records/database.ts'
+import { migrate, transaction } from '#companion/records/database.ts'
 import type { PairedDevice, Role, TransportKind } from '#shared/domain/device.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 
@@ -14,6 +14,9 @@ export interface PinnedPeer {
 
 /** A device that is there already is only noted to be seen this often, ms. */
 const seenEveryMs = 60_000
+/** An address of a companion that worked is tried again for this long, ms. */
+const keepGoodMs = 30 * 24 * 3600_000
+const maxAddresses = 24
 
 /** The paired devices, and the companions whose address a person gave. */
 export class DeviceBook {
@@ -27,6 +30,10 @@ export class DeviceBook {
         paired_at INTEGER NOT NULL, last_seen_at INTEGER, last_road TEXT
       ) STRICT;
       CREATE TABLE pinned_peers (id TEXT PRIMARY KEY, address TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT`,
+      `CREATE TABLE companion_addresses (
+        id TEXT NOT NULL REFERENCES paired_devices (id) ON DELETE CASCADE, address TEXT NOT NULL,
+        good_at INTEGER NOT NULL, PRIMARY KEY (id, address)
+      ) STRICT`,
     ])
   }
 
@@ -52,7 +59,8 @@ export class DeviceBook {
       .prepare(
         `INSERT INTO paired_devices (id, name, kind, role, platform, paired_at, last_seen_at)
          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-         name = excluded.name, role = excluded.role, platform = excluded.platform, last_seen_at = excluded.last_seen_at`,
+         name = excluded.name, kind = excluded.kind, role = excluded.role, platform = excluded.platform,
+         last_seen_at = excluded.last_seen_at`,
       )
       .run(device.id, device.name, device.kind, device.role, device.platform ?? null, now, now)
     return this.get(device.id)!
@@ -84,6 +92,36 @@ export class DeviceBook {
       )
       .run(now, road, id, now - seenEveryMs, road)
     return Number(changes) > 0
+  }
+
+  /** Where a companion can be dialled, the address that worked last first. */
+  addresses(id: string): string[] {
+    return this.#database
+      .prepare('SELECT address FROM companion_addresses WHERE id = ? ORDER BY good_at DESC, rowid')
+      .all(id)
+      .map((row) => String(row.address))
+  }
+
+  /** What a companion says of where it is: replaces all but the addresses that have worked within a month. */
+  learnAddresses(id: string, addresses: readonly string[]): void {
+    if (!this.get(id)) return
+    transaction(this.#database, () => {
+      this.#database
+        .prepare('DELETE FROM companion_addresses WHERE id = ? AND good_at < ?')
+        .run(id, Date.now() - keepGoodMs)
+      const insert = this.#database.prepare('INSERT OR IGNORE INTO companion_addresses VALUES (?, ?, 0)') // prettier-ignore
+      for (const address of addresses.slice(0, maxAddresses)) insert.run(id, address)
+    })
+  }
+
+  /** Notes that a companion was reached there. */
+  goodAddress(id: string, address: string): void {
+    if (!this.get(id)) return
+    this.#database
+      .prepare(
+        `INSERT INTO companion_addresses VALUES (?, ?, ?) ON CONFLICT (id, address) DO UPDATE SET good_at = excluded.good_at`,
+      )
+      .run(id, address, Date.now())
   }
 
   pins(): PinnedPeer[] {

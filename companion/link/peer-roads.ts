@@ -9,7 +9,8 @@ export interface PeerCompanion {
   readonly name: string
   /** What it may do here. */
   readonly role: Role
-  readonly state: 'connected' | 'connecting' | 'away'
+  /** `refused`: it no longer lets this companion in. */
+  readonly state: 'connected' | 'connecting' | 'away' | 'refused'
   /** Ms since 1970 when the standing connection was made, or was last there. */
   readonly since?: number
   /** Where it is connected now. */

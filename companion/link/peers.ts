@@ -74,6 +74,11 @@ export class Peers {
     })
   }
 
+  /** Where a companion was seen on this network, or is pinned. */
+  addressesOf(id: string): string[] {
+    return this.list().find((peer) => peer.id === id)?.addresses ?? []
+  }
+
   forget(id: string): boolean {
     const seen = this.#seen.delete(id)
     return this.#book.unpin(id) || seen

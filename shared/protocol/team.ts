@@ -43,7 +43,8 @@ export const teamCompanionSchema = v.object({
   name: deviceNameSchema,
   /** What it may do here. */
   role: roleSchema,
-  state: v.picklist(['connected', 'connecting', 'away']),
+  /** `refused`: it no longer lets this companion in. */
+  state: v.picklist(['connected', 'connecting', 'away', 'refused']),
   /** Ms since 1970 when it came, or was last there. */
   since: v.optional(v.number()),
   address: v.optional(addressSchema),

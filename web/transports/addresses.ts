@@ -1,4 +1,5 @@
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { typedAddress as readAddress } from '#shared/protocol/typed-address.ts'
 import type { Candidate } from './address-race.ts'
 
 /** The road by which a browser can dial an address; undefined for those it cannot, e.g. bare TCP. */
@@ -40,21 +41,11 @@ export function planDial(
     .slice(0, mostAddresses)
 }
 
-/**
- * What a person types to find a companion: `192.168.1.5:7452`, a host name, an IPv6 address in brackets, or a
- * multiaddr. WebRTC needs a certificate hash that nobody types, so these are WebSocket addresses.
- * @throws SiloError bad_request
- */
+/** What a person types to find a companion, as far as a browser can dial it. @throws SiloError bad_request */
 export function typedAddress(text: string, defaultPort: number): string {
-  const typed = text.trim().replace(/^wss?:\/\//i, '').replace(/\/+$/, '') // prettier-ignore
-  if (typed.startsWith('/') && roadOf(typed)) return typed
-  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9-]+(?:\.[a-z0-9-]+)*))(?::(\d{1,5}))?$/i.exec(typed)
-  const port = Number(match?.[3] ?? defaultPort)
-  if (!match || port < 1 || port > 65_535)
-    throw new SiloError('bad_request', { params: { detail: 'address' }, field: 'address' })
-  const [, six, name = ''] = match
-  const host = six ? `ip6/${six}` : /^\d+(\.\d+){3}$/.test(name) ? `ip4/${name}` : `dns/${name}`
-  return `/${host}/tcp/${port}/ws`
+  const address = readAddress(text, defaultPort)
+  if (roadOf(address)) return address
+  throw new SiloError('bad_request', { params: { detail: 'address' }, field: 'address' })
 }
 
 function withoutId(address: string): string {
