@@ -8,6 +8,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { pairingCreatedSchema, pairingResponseSchema, type Pairing } from '#shared/protocol/link.ts'
 import { CompanionClient } from './client.ts'
 import { textOption, type Invocation } from './command.ts'
+import { join } from './join.ts'
 import type { Terminal } from './terminal.ts'
 import { cancelledExitCode } from './watch.ts'
 
@@ -15,10 +16,13 @@ const pollMs = 500
 
 /**
  * `silo pair`: shows a QR code and a link, waits for a device, and asks whether the code of one that has no camera
- * is the right one. Ctrl-C withdraws the invitation.
+ * is the right one. Ctrl-C withdraws the invitation. With a link or an address, this companion asks another one.
  */
 export async function pair(invocation: Invocation): Promise<void> {
   const { terminal } = invocation
+  const where = invocation.positionals[0]?.trim()
+  // To the other companion one is a guest here, unless it is said to be one's own.
+  if (where) return join(invocation, where, roleOption(invocation, textOption(invocation, 'role') ?? 'guest')) // prettier-ignore
   const role = roleOption(invocation)
   const client = CompanionClient.find(invocation.config)
   const stop = new AbortController()

@@ -11,7 +11,7 @@ const texts = {
   ask "QUESTION"        Ask a model; the answer streams to standard output
   ingest PATH…          Read files and folders into a collection
   models                List, fetch, remove or import models
-  pair                  Let a phone or laptop in: QR code, link, or short code
+  pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
 
@@ -25,7 +25,7 @@ const texts = {
   ask "问题"            向模型提问，回答会逐字输出
   ingest 路径…          将文件和文件夹读入资料集
   models                列出、下载、删除或导入模型
-  pair                  让手机或笔记本接入：二维码、链接或短码
+  pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
 
@@ -88,17 +88,25 @@ Only what changed is read again. Ctrl-C stops; what was read is kept.`,
   },
   usage_pair: {
     en: `Usage: silo pair [--role owner|member|guest] [--json]
+       silo pair LINK|ADDRESS [--role owner|member|guest] [--json]
 
   --role ROLE           owner (default): everything; member: chat and the vault; guest: chat only
 
 Shows a QR code and a link for one device, for two minutes. A device without a camera takes the address
-instead; both then show a code, and you say here whether it is the same. Ctrl-C withdraws the invitation.`,
+instead; both then show a code, and you say here whether it is the same. Ctrl-C withdraws the invitation.
+
+With the pairing link or the address of another companion, this one asks to be let in there. The role is then
+what the other companion may do here: guest unless you say otherwise, owner if it is your own computer.`,
     zh: `用法：silo pair [--role owner|member|guest] [--json]
+      silo pair 链接|地址 [--role owner|member|guest] [--json]
 
   --role 角色           owner（默认）：全部权限；member：对话与知识库；guest：仅对话
 
 显示供一台设备使用的二维码和链接，两分钟内有效。没有摄像头的设备可输入地址，
-随后两边会显示短码，请在此确认是否一致。按 Ctrl-C 撤回邀请。`,
+随后两边会显示短码，请在此确认是否一致。按 Ctrl-C 撤回邀请。
+
+给出另一台电脑的配对链接或地址时，由本机请求加入对方。此时角色指对方在本机的权限：
+默认为 guest；若对方也是您自己的电脑，请用 owner。`,
   },
   usage_devices: {
     en: `Usage: silo devices [list] [--json]
@@ -164,6 +172,14 @@ Serves the app over https in the local network, with a certificate authority of 
     zh: '“{device}”请求接入。它显示的是 {code} 吗？[y/N]',
   },
   paired: { en: 'Paired with “{name}” ({role}).', zh: '已与“{name}”配对（{role}）。' },
+  join_compare: {
+    en: 'Compare: the other computer must show {code}. Allow it there.',
+    zh: '请核对：对方电脑应显示 {code}，并在对方处允许。',
+  },
+  joined: {
+    en: 'Connected with “{name}”: here it is {role}, there this computer is {as}.',
+    zh: '已与“{name}”连接：对方在本机为{role}，本机在对方处为{as}。',
+  },
   pair_expired: {
     en: 'The invitation has expired. Run `silo pair` for a new one.',
     zh: '邀请已过期。请重新运行 `silo pair`。',
