@@ -17,6 +17,39 @@ export const vaultErrors = define({
     recovery: 'retry',
   },
 
+  // Sharing
+  access_missing: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'This device may not do that in this collection.',
+    zh: '此设备无权在该资料集中执行此操作。',
+  },
+  policy_refused: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'These permissions are not accepted: {detail}',
+    zh: '不接受这份权限声明：{detail}',
+  },
+  sharing_exceeds: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'You can give no more than you have, and only an administrator takes away.',
+    zh: '授予的权限不能超过自己所有的权限，且只有管理者可以收回。',
+  },
+  group_unknown: {
+    httpStatus: 404,
+    retryable: false,
+    en: 'There is no such group.',
+    zh: '没有这个群组。',
+  },
+  home_away: {
+    httpStatus: 503,
+    retryable: true,
+    en: '“{name}” decides who may use this collection, and is not connected.',
+    zh: '该资料集的权限由“{name}”决定，而它目前未连接。',
+    recovery: 'retry',
+  },
+
   // Copies on a phone
   replica_refused: {
     httpStatus: 403,
