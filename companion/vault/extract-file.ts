@@ -4,13 +4,19 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { extractCsv } from './extract/csv.ts'
 import { extractDocx } from './extract/docx.ts'
 import { decodeText } from './extract/encoding.ts'
+import { extractEpub } from './extract/epub.ts'
 import type { Extracted } from './extract/extracted.ts'
 import { formatOf, type Format } from './extract/formats.ts'
 import { extractHtml } from './extract/html.ts'
+import { extractMail, extractMbox, type ReadInner } from './extract/mail.ts'
 import { extractMarkdown } from './extract/markdown.ts'
 import { extractPdf } from './extract/pdf.ts'
 import { extractCode, extractPlain } from './extract/plain.ts'
+import { extractPptx } from './extract/pptx.ts'
 import { extractXlsx } from './extract/xlsx.ts'
+
+/** Mails in mails in mails: deeper ones are only named. */
+const maxInner = 3
 
 /**
  * Reads one file. Its size is looked at before its content.
@@ -25,10 +31,7 @@ export async function extractFile(path: string): Promise<Extracted> {
     throw pathError(path, cause)
   }
   const before = await stat(path).catch(refuse)
-  if (before.size > format.limit)
-    throw new SiloError('file_too_large', {
-      params: { size: megabytes(before.size), limit: megabytes(format.limit) },
-    })
+  checkSize(before.size, format)
   const bytes = await readFile(path).catch(refuse)
   const after = await stat(path).catch(refuse)
   if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
@@ -39,10 +42,12 @@ export async function extractFile(path: string): Promise<Extracted> {
   return extracted
 }
 
-async function extractBytes(
+/** Reads the content of one file. `depth`: how many others it lies in. @throws as `extractFile` */
+export async function extractBytes(
   kind: Format['kind'],
   bytes: Uint8Array,
   name: string,
+  depth = 0,
 ): Promise<Extracted> {
   switch (kind) {
     case 'pdf':
@@ -51,6 +56,14 @@ async function extractBytes(
       return extractDocx(bytes, name)
     case 'xlsx':
       return extractXlsx(bytes, name)
+    case 'pptx':
+      return extractPptx(bytes, name)
+    case 'epub':
+      return extractEpub(bytes, name)
+    case 'mail':
+      return extractMail(bytes, name, readInner(depth))
+    case 'mbox':
+      return extractMbox(bytes, name, readInner(depth))
     case 'markdown':
       return extractMarkdown(decodeText(bytes), name)
     case 'html':
@@ -61,7 +74,30 @@ async function extractBytes(
       return extractCode(decodeText(bytes), name)
     case 'plain':
       return extractPlain(decodeText(bytes), name)
+    case 'image':
+      throw new SiloError('file_unsupported')
   }
+}
+
+/** What is attached to a mail. One that cannot be read does not spoil the mail. */
+function readInner(depth: number): ReadInner {
+  return async (name, bytes) => {
+    const format = formatOf(name)
+    if (!format || depth >= maxInner || bytes.length > format.limit) return undefined
+    try {
+      return await extractBytes(format.kind, bytes, basename(name), depth + 1)
+    } catch (error) {
+      if (error instanceof SiloError) return undefined
+      throw error
+    }
+  }
+}
+
+function checkSize(size: number, { limit }: Format): void {
+  if (size > limit)
+    throw new SiloError('file_too_large', {
+      params: { size: megabytes(size), limit: megabytes(limit) },
+    })
 }
 
 /** What the file system's refusal means to a person. */

@@ -1,12 +1,13 @@
 import mammoth from 'mammoth'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { officeAbout } from './about.ts'
 import { titleOf, type Extracted } from './extracted.ts'
 import { extractHtml } from './html.ts'
 import { checkZip } from './zip.ts'
 
 /** @throws SiloError file_damaged, file_encrypted, file_too_large */
 export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<Extracted> {
-  checkZip(bytes)
+  const zip = checkZip(bytes)
   const html = await mammoth
     .convertToHtml(
       { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
@@ -19,5 +20,7 @@ export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<
       throw new SiloError('file_damaged', { cause })
     })
   const extracted = extractHtml(html.value, fileName)
-  return { ...extracted, kind: 'document', title: titleOf(extracted.segments, fileName) }
+  const { title, ...about } = officeAbout(zip)
+  const first = titleOf(extracted.segments, title ?? fileName)
+  return { ...extracted, ...about, kind: 'document', title: first }
 }

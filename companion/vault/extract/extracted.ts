@@ -49,6 +49,27 @@ export class TextBuilder {
     this.#add('heading', clean, '\n\n')
   }
 
+  /** Ends the sections of this level; where there is a text, it is the heading of a new one. */
+  section(level: number, text: string): void {
+    while ((this.#headings.at(-1)?.level ?? 0) >= level) this.#headings.pop()
+    this.heading(level, text)
+  }
+
+  /** Everything another document says, below the headings that are open here. */
+  append(inner: Extracted): void {
+    const above = this.#headings.map((heading) => heading.text)
+    for (const { start, end, kind, headings, page } of inner.segments) {
+      const text = inner.text.slice(start, end)
+      this.#add(
+        kind,
+        text,
+        kind === 'row' ? '\n' : '\n\n',
+        [...above, ...headings],
+        page || this.page,
+      )
+    }
+  }
+
   paragraph(text: string): void {
     this.#add('text', text.trim(), '\n\n')
   }
@@ -65,15 +86,20 @@ export class TextBuilder {
     return { kind, title, text: this.#parts.join(''), segments: this.segments, ...more }
   }
 
-  #add(kind: Segment['kind'], text: string, separator: string): void {
+  #add(
+    kind: Segment['kind'],
+    text: string,
+    separator: string,
+    headings = this.#headings.map((heading) => heading.text),
+    page = this.page,
+  ): void {
     if (!text) return
     const before = this.#length === 0 ? '' : separator
     this.#parts.push(before, text)
     const start = this.#length + before.length
     this.#length = start + text.length
-    const headings = this.#headings.map((heading) => heading.text)
     const part = this.part === undefined ? {} : { part: this.part }
-    this.segments.push({ start, end: this.#length, kind, headings, page: this.page, ...part })
+    this.segments.push({ start, end: this.#length, kind, headings, page, ...part })
   }
 }
 

@@ -1,7 +1,20 @@
 import { extname } from 'node:path'
 
 export interface Format {
-  readonly kind: 'markdown' | 'plain' | 'code' | 'html' | 'pdf' | 'docx' | 'xlsx' | 'csv'
+  readonly kind:
+    | 'markdown'
+    | 'plain'
+    | 'code'
+    | 'html'
+    | 'pdf'
+    | 'docx'
+    | 'xlsx'
+    | 'csv'
+    | 'pptx'
+    | 'epub'
+    | 'mail'
+    | 'mbox'
+    | 'image'
   readonly mediaType: string
   /** Bytes a file may have. Text is held in memory whole, so its limit is lower. */
   readonly limit: number
@@ -22,7 +35,7 @@ const container = (kind: Format['kind'], mediaType: string): Format => ({
 const plain = text('plain', 'text/plain')
 const code = text('code', 'text/x-code')
 
-const plainEndings = 'txt text log rst adoc org tex srt vtt eml'
+const plainEndings = 'txt text log rst adoc org tex srt vtt'
 const codeEndings =
   'ts tsx js jsx mjs cjs mts cts py rb go rs java kt kts scala c h cc cpp hpp cxx cs swift m mm php pl lua r jl sh bash zsh fish ps1 bat sql css scss less svelte vue astro json jsonc json5 yaml yml toml ini cfg conf xml proto graphql gradle cmake dart ex exs erl hs ml clj el vim tf nix'
 const byEnding = new Map<string, Format>([
@@ -36,9 +49,21 @@ const byEnding = new Map<string, Format>([
   ['csv', text('csv', 'text/csv')],
   ['tsv', text('csv', 'text/tab-separated-values')],
   ['pdf', container('pdf', 'application/pdf')],
+  ['eml', { kind: 'mail', mediaType: 'message/rfc822', limit: 50 * MB }],
+  ['mbox', container('mbox', 'application/mbox')],
+  ['pptx', container('pptx', `${office}.presentationml.presentation`)],
+  ['epub', container('epub', 'application/epub+zip')],
   ['docx', container('docx', `${office}.wordprocessingml.document`)],
   ['xlsx', container('xlsx', `${office}.spreadsheetml.sheet`)],
 ])
+for (const [endings, type] of [
+  ['png', 'png'],
+  ['jpg jpeg', 'jpeg'],
+  ['webp', 'webp'],
+  ['bmp', 'bmp'],
+] as const)
+  for (const ending of endings.split(' '))
+    byEnding.set(ending, { kind: 'image', mediaType: `image/${type}`, limit: 50 * MB })
 const byName = new Map<string, Format>([
   ...['dockerfile', 'makefile'].map((name) => [name, code] as const),
   ...['readme', 'license', 'changelog', 'notice', 'authors'].map((name) => [name, plain] as const),

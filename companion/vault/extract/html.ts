@@ -1,21 +1,77 @@
 import { parse, type DefaultTreeAdapterTypes as Tree } from 'parse5'
-import { TextBuilder, titleOf, type Extracted } from './extracted.ts'
+import { aboutOf } from './about.ts'
+import { TextBuilder, titleOf, type About, type Extracted } from './extracted.ts'
 import { tableRows } from './table.ts'
 
 const skipped = new Set(['script', 'style', 'noscript', 'template', 'svg', 'math', 'iframe', 'object', 'head', 'nav']) // prettier-ignore
 const inline = new Set(['a', 'abbr', 'b', 'bdi', 'bdo', 'cite', 'code', 'data', 'del', 'dfn', 'em', 'i', 'ins', 'kbd', 'label', 'mark', 'q', 's', 'samp', 'small', 'span', 'strong', 'sub', 'sup', 'time', 'u', 'var', 'wbr', 'font', 'img', 'br']) // prettier-ignore
 
+export interface HtmlOptions {
+  /** It is a mail: the thread quoted below the answer is left out. */
+  readonly mail?: boolean
+}
+
 /** A web page's readable text: headings, paragraphs, list items, table rows with their column names, code. */
-export function extractHtml(source: string, fileName: string): Extracted {
+export function extractHtml(
+  source: string,
+  fileName: string,
+  options: HtmlOptions = {},
+): Extracted {
   const builder = new TextBuilder()
   const document = parse(source)
+  if (options.mail) removeThread(document, 0)
   const titleNode = find(document, 'title')
   walk(document, builder, 0)
   const title = titleNode ? textOf(titleNode).trim() : ''
-  return builder.build('web', title || titleOf(builder.segments, fileName))
+  return builder.build('web', title || titleOf(builder.segments, fileName), metaAbout(document))
+}
+
+/** What the page's head says of its date and author. */
+function metaAbout(document: Tree.ParentNode): About {
+  const head = find(document, 'head')
+  const metas = new Map<string, string>()
+  for (const node of head?.childNodes ?? []) {
+    if (!('tagName' in node) || node.tagName !== 'meta') continue
+    const attribute = (name: string) => node.attrs.find((attr) => attr.name === name)?.value
+    const name = (attribute('name') ?? attribute('property') ?? '').toLowerCase()
+    const content = attribute('content')
+    if (content && !metas.has(name)) metas.set(name, content)
+  }
+  const first = (...names: string[]) => names.map((name) => metas.get(name)).find(Boolean)
+  // `article:author` may be the address of a profile.
+  const author = first('author', 'dc.creator', 'dcterms.creator', 'article:author')
+  return aboutOf(
+    first(
+      'article:published_time',
+      'date',
+      'dc.date',
+      'dcterms.date',
+      'dcterms.created',
+      'pubdate',
+      'last-modified',
+    ),
+    author && /^https?:/.test(author) ? '' : author,
+  )
 }
 
 const maxDepth = 400
+const forwarded = /forwarded message|weitergeleitete nachricht|转发的?邮件|轉寄/iu
+
+/** What mail programs mark as the mail that is answered; what is forwarded stays. */
+function removeThread(node: Tree.ParentNode, depth: number): void {
+  if (depth > maxDepth) return
+  node.childNodes = node.childNodes.filter((child) => {
+    if (!('tagName' in child)) return true
+    const attribute = (name: string) => child.attrs.find((attr) => attr.name === name)?.value ?? ''
+    const quoted =
+      (child.tagName === 'blockquote' && attribute('type') === 'cite') ||
+      /\b(gmail_quote|yahoo_quoted|moz-cite-prefix|protonmail_quote)\b/.test(attribute('class')) ||
+      /^(divRplyFwdMsg|appendonsend|isReplyContent)$/.test(attribute('id'))
+    if (quoted && !forwarded.test(textOf(child).slice(0, 400))) return false
+    removeThread(child, depth + 1)
+    return true
+  })
+}
 
 function walk(node: Tree.ParentNode, builder: TextBuilder, depth: number): void {
   if (depth > maxDepth) return

@@ -1,4 +1,5 @@
-import type { Extracted, Segment } from './extracted.ts'
+import { aboutOf } from './about.ts'
+import type { About, Extracted, Segment } from './extracted.ts'
 import { titleOf } from './extracted.ts'
 
 /** Markdown stays as it was written; only its structure is found. */
@@ -7,6 +8,7 @@ export function extractMarkdown(source: string, fileName: string): Extracted {
   const segments: Segment[] = []
   const headings: { level: number; text: string }[] = []
   let title: string | undefined
+  let about: About = {}
   let open: { start: number; end: number; kind: Segment['kind'] } | undefined
   let fence: string | undefined
   const close = (): void => {
@@ -23,7 +25,12 @@ export function extractMarkdown(source: string, fileName: string): Extracted {
   const front = /^---\n([\s\S]*?)\n---(\n|$)/.exec(text)
   if (front) {
     at = front[0].length
-    title = /^title:\s*["']?(.+?)["']?\s*$/m.exec(front[1]!)?.[1]
+    const field = (name: RegExp): string | undefined =>
+      new RegExp(`^(?:${name.source}):[^\\S\\n]*["']?(.+?)["']?[^\\S\\n]*$`, 'im').exec(
+        front[1]!,
+      )?.[1]
+    title = field(/title/)
+    about = aboutOf(field(/date|created|published/), field(/author/)?.replace(/^\[|\]$/g, ''))
     if (front[1]!.trim())
       segments.push({ start: 4, end: 4 + front[1]!.length, kind: 'text', headings: [], page: 0 })
   }
@@ -56,7 +63,7 @@ export function extractMarkdown(source: string, fileName: string): Extracted {
     at = end + 1
   }
   close()
-  return { kind: 'document', title: title ?? titleOf(segments, fileName), text, segments }
+  return { kind: 'document', title: title ?? titleOf(segments, fileName), text, segments, ...about }
 }
 
 function plain(inline: string): string {

@@ -1,5 +1,6 @@
 import { getDocumentProxy } from 'unpdf'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { aboutOf, pdfDate } from './about.ts'
 import { TextBuilder, titleOf, type Extracted } from './extracted.ts'
 
 interface Line {
@@ -32,7 +33,13 @@ export async function extractPdf(bytes: Uint8Array, fileName: string): Promise<E
       addPage(builder, lines, body)
     }
     if (builder.segments.length === 0) throw new SiloError('file_no_text')
+    const { info } = await document.getMetadata().catch(() => ({ info: {} }))
+    const { CreationDate, ModDate, Author } = info as Record<string, unknown>
     return builder.build('document', titleOf(builder.segments, fileName), {
+      ...aboutOf(
+        pdfDate(CreationDate) ?? pdfDate(ModDate),
+        typeof Author === 'string' ? Author : '',
+      ),
       pages: document.numPages,
     })
   } finally {
