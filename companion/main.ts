@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startCompanion, type Companion } from './compose.ts'
 import { loadConfig, type Config } from './config/config.ts'
+import { askHidden, canAsk } from './setup/hidden-input.ts'
 import { JsonLog, openLogFile, type Log } from './observe/log.ts'
 import { SiloError, errorText, toSiloError, toWire } from '#shared/errors/silo-error.ts'
 
@@ -67,6 +68,25 @@ function watchParent(): void {
   }, 1000).unref()
 }
 
+/** An encrypted data folder asks whoever sits at the terminal; three tries. */
+async function startUnlocked(config: Config, companionLog: Log): Promise<Companion> {
+  for (let tries = 0, passphrase = config.passphrase; ; tries++) {
+    try {
+      return await startCompanion(
+        passphrase === undefined ? config : { ...config, passphrase },
+        { log: companionLog }, // prettier-ignore
+      )
+    } catch (error) {
+      const code = error instanceof SiloError ? error.code : ''
+      if (!['home_locked', 'passphrase_wrong'].includes(code) || !canAsk() || tries >= 3)
+        throw error
+      if (code === 'passphrase_wrong') console.error(errorText(error as SiloError, language))
+      passphrase = await askHidden(language === 'zh' ? '数据文件夹的口令：' : 'Passphrase of the data folder: ') // prettier-ignore
+      if (!passphrase) throw error
+    }
+  }
+}
+
 function announce(started: Companion): void {
   const ready = { type: 'ready', url: started.url, urlWithToken: started.urlWithToken, pid: process.pid } // prettier-ignore
   if (values.json) console.log(JSON.stringify(ready))
@@ -95,7 +115,7 @@ process.on('unhandledRejection', (error) => {
 try {
   const config = loadConfig()
   log = openLog(config)
-  companion = await startCompanion(config, { log })
+  companion = await startUnlocked(config, log)
   watchParent()
   announce(companion)
 } catch (error) {

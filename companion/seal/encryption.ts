@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { writeSecret } from '#companion/config/secret-file.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { convertHome } from './home-conversion.ts'
 import { newDataKey, newRecoveryCode, normalRecoveryCode, openEnvelope, wrapKey, type Envelope, type Secrets } from './key-envelope.ts' // prettier-ignore
 import type { Keychain } from './keychain.ts'
-import { envelopePath, readEnvelope } from './seal.ts'
+import { readEnvelope, writeEnvelope } from './seal.ts'
 
 export const minPassphrase = 8
 
@@ -42,7 +41,7 @@ export async function encryptHome(
     notes,
     pending: 'seal',
   }
-  writeSecret(envelopePath(home), JSON.stringify(envelope))
+  writeEnvelope(home, envelope)
   const files = await convertHome(home, envelope, key, signal, onProgress)
   return { recoveryCode, files, method: envelope.method }
 }
@@ -58,7 +57,7 @@ export async function decryptHome(
   if (!envelope) throw new SiloError('conflict', { params: { detail: 'not encrypted' } })
   const key = openEnvelope(envelope, secrets)
   const opening: Envelope = { ...envelope, pending: 'open' }
-  writeSecret(envelopePath(home), JSON.stringify(opening))
+  writeEnvelope(home, opening)
   const files = await convertHome(home, opening, key, signal, onProgress)
   forget(secrets.keychain, envelope)
   return files
@@ -72,7 +71,7 @@ export function changePassphrase(home: string, secrets: Secrets, passphrase: str
     throw new SiloError('passphrase_short', { params: { limit: minPassphrase } })
   const key = openEnvelope(envelope, secrets)
   const wrapped = wrapKey(key, passphrase.normalize('NFC'))
-  writeSecret(envelopePath(home), JSON.stringify({ ...envelope, method: 'passphrase', passphrase: wrapped })) // prettier-ignore
+  writeEnvelope(home, { ...envelope, method: 'passphrase', passphrase: wrapped })
   forget(secrets.keychain, envelope)
 }
 

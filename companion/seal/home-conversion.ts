@@ -1,9 +1,8 @@
 import { readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
-import { writeSecret } from '#companion/config/secret-file.ts'
 import type { Envelope } from './key-envelope.ts'
 import { isSealed, openBytes, sealBytes } from './sealed-bytes.ts'
-import { envelopePath } from './seal.ts'
+import { envelopePath, writeEnvelope } from './seal.ts'
 import { secretPurpose } from './secret-files.ts'
 
 /** What the seal binds an extracted text to. */
@@ -21,6 +20,14 @@ const secretNames = [
   join('lan', 'ca-key.pem'),
   join('lan', 'ca.pem'),
 ]
+
+/** What a file of the data folder is bound to, by its path within it; undefined where it is never sealed. */
+export function purposeOf(name: string): string | undefined {
+  const parts = name.split('/')
+  if (secretNames.includes(join(...parts))) return secretPurpose(name)
+  if (name.startsWith('vault/texts/')) return textPurpose(basename(name, '.txt'))
+  return parts[0] === 'notes' ? notePurpose : undefined
+}
 
 interface Target {
   readonly path: string
@@ -48,7 +55,7 @@ export async function convertHome(
   if (envelope.pending === 'open') await rm(envelopePath(home), { force: true })
   else {
     const { pending: _pending, ...settled } = envelope
-    writeSecret(envelopePath(home), JSON.stringify(settled))
+    writeEnvelope(home, settled)
   }
   return done
 }

@@ -43,6 +43,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
+const refused = (work: Promise<unknown>, code: string) =>
+  expect(work).rejects.toMatchObject({ code })
+
 const anywhere = (text: string) =>
   Object.keys(files).some((name) => readFileSync(at(name)).includes(text))
 
@@ -97,7 +100,6 @@ describe('encryption at rest', () => {
   })
 
   it('refuses a short passphrase, a system without a keychain, and a second encryption', async () => {
-    const refused = (work: Promise<unknown>, code: string) => expect(work).rejects.toMatchObject({ code }) // prettier-ignore
     await refused(encryptHome(home, { passphrase: 'short', notes: true }, signal), 'passphrase_short') // prettier-ignore
     await refused(encryptHome(home, { notes: true }, signal), 'keychain_missing')
     const forgetful = { ...memoryKeychain(), read: () => undefined }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -50,6 +50,13 @@ export function readEnvelope(home: string): Envelope | undefined {
     // To go on without the key would write beside the sealed data a second life of it.
     throw new SiloError('seal_damaged', { params: { name: 'seal.json' }, cause })
   }
+}
+
+/** In one step and on the disk: it is the only way to everything that is sealed. */
+export function writeEnvelope(home: string, envelope: Envelope): void {
+  const temporary = `${envelopePath(home)}.${process.pid}.new`
+  writeFileSync(temporary, JSON.stringify(envelope), { mode: 0o600, flush: true })
+  renameSync(temporary, envelopePath(home))
 }
 
 /** The seal of a data folder. @throws SiloError home_locked, passphrase_wrong, seal_damaged */

@@ -4,7 +4,9 @@ import { newId } from '#shared/domain/ids.ts'
 import { SiloError, toSiloError } from '#shared/errors/silo-error.ts'
 import { ask } from './cli/ask.ts'
 import type { Invocation } from './cli/command.ts'
+import { backup, restore } from './cli/backup.ts'
 import { devices } from './cli/devices.ts'
+import { encrypt } from './cli/encrypt.ts'
 import { doctor } from './cli/doctor.ts'
 import { ingest } from './cli/ingest.ts'
 import { lan } from './cli/lan.ts'
@@ -36,6 +38,26 @@ const commands: Record<
   pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
   devices: { usage: 'usage_devices', options: {}, run: devices },
   lan: { usage: 'usage_lan', options: {}, run: lan },
+  backup: {
+    usage: 'usage_backup',
+    options: { 'no-index': { type: 'boolean' }, 'new-passphrase-file': { type: 'string' } },
+    run: backup,
+  },
+  restore: {
+    usage: 'usage_restore',
+    options: { 'passphrase-file': { type: 'string' } },
+    run: restore,
+  },
+  encrypt: {
+    usage: 'usage_encrypt',
+    options: {
+      passphrase: { type: 'boolean' },
+      'no-notes': { type: 'boolean' },
+      recover: { type: 'boolean' },
+      'new-passphrase-file': { type: 'string' },
+    },
+    run: encrypt,
+  },
 }
 
 /** The `silo` command (started by silo.mjs). Sets the exit code: 0, 1 after an error, 130 when stopped. */

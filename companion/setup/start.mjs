@@ -50,7 +50,8 @@ if (running.code === 0 && running.output.trim()) {
 async function serve() {
   const child = spawn(node, [join('companion', 'main.ts')], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // An encrypted data folder asks for its passphrase.
+    stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, SILO_PARENT_PID: String(process.pid) },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

@@ -1,7 +1,9 @@
 import type { Language } from '#shared/errors/silo-error.ts'
+import { safetyTexts } from './safety-texts.ts'
 
 /** What the command says, English and Chinese. `{name}` is filled from the parameters. */
 const texts = {
+  ...safetyTexts,
   usage: {
     en: `Usage: silo COMMAND [options]
 
@@ -14,6 +16,9 @@ const texts = {
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
+  encrypt               Encrypt keys, extracted texts and notes at rest
+  backup FILE           Write everything into one encrypted file
+  restore FILE          Restore such a file into a new data folder
 
   --json                Print JSON instead of text
   --help                Show help; also after a command`,
@@ -28,6 +33,9 @@ const texts = {
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
+  encrypt               加密存储密钥、提取的文本和笔记
+  backup 文件           将全部数据写入一个加密文件
+  restore 文件          将备份恢复到新的数据文件夹
 
   --json                以 JSON 输出
   --help                显示帮助；也可用于各命令之后`,
@@ -254,6 +262,9 @@ const stages: Record<string, Record<Language, string>> = {
   downloading: { en: 'fetching', zh: '正在下载' },
   verifying: { en: 'verifying', zh: '正在校验' },
   assembling: { en: 'putting the parts together', zh: '正在合并分卷' },
+  encrypting: { en: 'encrypting', zh: '正在加密' },
+  writing: { en: 'writing', zh: '正在写入' },
+  restoring: { en: 'restoring', zh: '正在恢复' },
   converting: { en: 'converting', zh: '正在转换' },
 }
 

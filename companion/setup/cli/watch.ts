@@ -43,6 +43,20 @@ export async function watchRun(
   }
 }
 
+/** Runs work that Ctrl-C ends in order. @throws SiloError cancelled */
+export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const cancel = (): void => stop.abort(new SiloError('cancelled'))
+  process.on('SIGINT', cancel)
+  process.on('SIGTERM', cancel)
+  try {
+    return await work(stop.signal)
+  } finally {
+    process.off('SIGINT', cancel)
+    process.off('SIGTERM', cancel)
+  }
+}
+
 function show(terminal: Terminal, event: RunEvent): void {
   if (terminal.json) terminal.document(event)
   else if (event.body.type === 'progress') terminal.progress(event.body)
