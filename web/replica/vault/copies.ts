@@ -1,0 +1,153 @@
+import type { WireError } from '#shared/errors/silo-error.ts'
+import type { ReplicaOffer } from '#shared/protocol/replica.ts'
+import { stored } from '../records.ts'
+import { ofCollection, openVaultDatabase, writeVault, type VaultWrite } from './database.ts'
+import { leaseOf } from './lease.ts'
+import { vaultCopySchema, vaultSettingsSchema, type VaultCopy, type VaultSettings } from './records.ts' // prettier-ignore
+
+/** What copies may take together until a person says otherwise, bytes. */
+export const defaultBudget = 512 * 1024 * 1024
+
+/** The copies this device keeps, by name. Never throws: where nothing can be stored there are none. */
+export async function vaultCopies(): Promise<VaultCopy[]> {
+  try {
+    const rows = await (await openVaultDatabase()).getAll('copies')
+    return rows
+      .flatMap((row) => stored(vaultCopySchema, row) ?? [])
+      .sort((a, b) => a.name.localeCompare(b.name))
+  } catch {
+    return []
+  }
+}
+
+export async function vaultCopy(id: string): Promise<VaultCopy | undefined> {
+  return stored(vaultCopySchema, await (await openVaultDatabase()).get('copies', id))
+}
+
+/** Keeps a collection from now on; what is here of it already stays. @throws SiloError storage_quota, page_storage_failed */
+export async function chooseCopy(
+  offer: Pick<ReplicaOffer, 'id' | 'name' | 'change' | 'chunks' | 'bytes'>,
+  companionId: string,
+  now: number,
+): Promise<VaultCopy> {
+  const { id, name, change, chunks, bytes } = offer
+  return writeVault(async (tx) => {
+    const known = stored(vaultCopySchema, await tx.objectStore('copies').get(id))
+    // Of another companion only where that one is to be asked no more: its count of changes means nothing here.
+    if (known?.companionId === companionId) return known
+    const copy: VaultCopy = {
+      id,
+      name,
+      companionId,
+      cursor: { since: 0 },
+      change,
+      documents: 0,
+      chunks: 0,
+      bytes: 0,
+      expected: { chunks, bytes },
+      revision: (known?.revision ?? 0) + 1,
+      chosenAt: now,
+      confirmedAt: now,
+      usedAt: now,
+    }
+    await dropContents(tx, id)
+    await tx.objectStore('copies').put(copy, id)
+    return copy
+  })
+}
+
+/** Changes what is noted of a copy; nothing where it is gone. */
+export async function noteCopy(
+  id: string,
+  change: (copy: VaultCopy) => VaultCopy,
+): Promise<VaultCopy | undefined> {
+  return writeVault(async (tx) => {
+    const known = stored(vaultCopySchema, await tx.objectStore('copies').get(id))
+    if (!known) return undefined
+    const next = change(known)
+    await tx.objectStore('copies').put(next, id)
+    return next
+  })
+}
+
+/** What the companion says of a collection this device has: it may go on having it. */
+export function confirmCopy(offer: ReplicaOffer, now: number): Promise<VaultCopy | undefined> {
+  const { id, name, change, chunks, bytes } = offer
+  return noteCopy(id, (copy) => ({
+    ...copy,
+    name,
+    change,
+    expected: { chunks, bytes },
+    confirmedAt: now,
+  }))
+}
+
+export function failCopy(id: string, error: WireError): Promise<VaultCopy | undefined> {
+  return noteCopy(id, (copy) => ({ ...copy, error }))
+}
+
+/** Empties a copy that is damaged: the next page is its first. */
+export async function resetCopy(id: string): Promise<void> {
+  await writeVault(async (tx) => {
+    const known = stored(vaultCopySchema, await tx.objectStore('copies').get(id))
+    if (!known) return
+    await dropContents(tx, id)
+    const { syncedAt: _syncedAt, ...rest } = known
+    const empty = { cursor: { since: 0 }, documents: 0, chunks: 0, bytes: 0 }
+    await tx.objectStore('copies').put({ ...rest, ...empty, revision: known.revision + 1 }, id)
+  })
+}
+
+/** Deletes a copy with everything in it. */
+export async function removeCopy(id: string): Promise<void> {
+  await writeVault(async (tx) => {
+    await dropContents(tx, id)
+    await tx.objectStore('copies').delete(id)
+  })
+}
+
+/** Deletes what no companion has confirmed for too long. Returns what went. */
+export async function removeExpired(now: number): Promise<VaultCopy[]> {
+  const over = (await vaultCopies()).filter((copy) => leaseOf(copy, now) === 'over')
+  for (const { id } of over) await removeCopy(id)
+  return over
+}
+
+export async function vaultSettings(): Promise<VaultSettings> {
+  try {
+    const row = await (await openVaultDatabase()).get('settings', 'vault')
+    return stored(vaultSettingsSchema, row ?? {}) ?? { latest: 0 }
+  } catch {
+    return { latest: 0 }
+  }
+}
+
+/** @param budget bytes all copies may take together */
+export async function setBudget(budget: number): Promise<void> {
+  await writeVault(async (tx) => {
+    const known = stored(vaultSettingsSchema, await tx.objectStore('settings').get('vault'))
+    await tx.objectStore('settings').put({ latest: 0, ...known, budget }, 'vault')
+  })
+}
+
+/**
+ * The time for leases, ms since 1970: never earlier than what was seen before, so that a clock that is put back makes
+ * no copy younger.
+ */
+export async function leaseTime(): Promise<number> {
+  const { latest } = await vaultSettings()
+  const now = Date.now()
+  // Noted by the hour: every search would write else.
+  if (now > latest + 3600_000)
+    await writeVault(async (tx) => {
+      const known = stored(vaultSettingsSchema, await tx.objectStore('settings').get('vault'))
+      await tx.objectStore('settings').put({ ...known, latest: now }, 'vault')
+    }).catch(() => {})
+  return Math.max(now, latest)
+}
+
+/** Removes segments and texts, not the note that the collection is kept. */
+export async function dropContents(tx: VaultWrite, id: string): Promise<void> {
+  await tx.objectStore('segments').delete(ofCollection(id))
+  await tx.objectStore('texts').delete(ofCollection(id))
+}
