@@ -51,7 +51,8 @@ export async function writeArchive(init: WriteArchive, signal: AbortSignal): Pro
   const tar = pack()
   const gzip = createGzip({ level: 4 })
   // Whoever waits for them is told by the work below.
-  for (const stream of [tar, gzip]) stream.on('error', () => {})
+  tar.on('error', () => {})
+  gzip.on('error', () => {})
   const files: ManifestEntry[] = []
   const createdAt = Date.now()
   const fill = async (): Promise<Manifest> => {
