@@ -212,19 +212,52 @@ export class LanceStore implements VaultStore {
     documentIds: readonly string[],
     signal: AbortSignal,
     owner?: string,
+    range?: { readonly from: number; readonly to: number },
   ): Promise<OwnedChunk[]> {
     signal.throwIfAborted()
     if (documentIds.length === 0) return []
     const chunks: OwnedChunk[] = []
+    const inRange = range && `ordinal BETWEEN ${Math.trunc(range.from)} AND ${Math.trunc(range.to)}`
+    const where = [ofDocuments(documentIds), ...(inRange ? [inRange] : [])].join(' AND ')
     for (const dataset of await this.#readable(collectionId, owner)) {
       const rows = await this.#guarded(
         dataset,
         async ({ table }) =>
-          (await table.query().where(ofDocuments(documentIds)).select([...hitColumns, 'vector']).toArray()) as Row[], // prettier-ignore
+          (await table.query().where(where).select([...hitColumns, 'vector']).toArray()) as Row[], // prettier-ignore
       )
       for (const row of rows ?? []) chunks.push(ownedChunkOf(row, dataset.owner))
     }
     return chunks.sort((a, b) => (a.documentId < b.documentId ? -1 : a.documentId > b.documentId ? 1 : a.ordinal - b.ordinal)) // prettier-ignore
+  }
+
+  async sample(
+    collectionIds: readonly string[],
+    count: number,
+    signal: AbortSignal,
+  ): Promise<Float32Array[]> {
+    signal.throwIfAborted()
+    const datasets = (await Promise.all(collectionIds.map((id) => this.#readable(id)))).flat()
+    const counted = await Promise.all(
+      datasets.map(async (dataset) => ({
+        dataset,
+        rows: (await this.#guarded(dataset, ({ table }) => table.countRows())) ?? 0,
+      })),
+    )
+    const total = counted.reduce((sum, { rows }) => sum + rows, 0)
+    const vectors: Float32Array[] = []
+    for (const { dataset, rows } of counted) {
+      if (rows === 0) continue
+      // Spread evenly, so that the same data always give the same sample.
+      const share = Math.max(1, Math.min(rows, Math.round((count * rows) / total)))
+      const offsets = Array.from({ length: share }, (_, i) => Math.floor((i * rows) / share))
+      const found = await this.#guarded(
+        dataset,
+        async ({ table }) =>
+          (await table.takeOffsets(offsets).select(['vector']).toArray()) as Row[],
+      )
+      for (const row of found ?? []) vectors.push(Float32Array.from(row.vector ?? []))
+    }
+    return vectors
   }
 
   async datasets(collectionId: string, signal: AbortSignal): Promise<DatasetState[]> {

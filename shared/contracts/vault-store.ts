@@ -58,7 +58,15 @@ export interface VaultStore extends AsyncDisposable {
     documentIds: readonly string[],
     signal: AbortSignal,
     owner?: string,
+    /** Only chunks with these ordinals, both inclusive. */
+    range?: { readonly from: number; readonly to: number },
   ): Promise<OwnedChunk[]>
+  /** Vectors from all over the collections, fewer where there are fewer: what is usual, to compare a find with. */
+  sample(
+    collectionIds: readonly string[],
+    count: number,
+    signal: AbortSignal,
+  ): Promise<Float32Array[]>
   /** Every dataset that lies here, the unusable ones with the reason. Reads anew what has changed on disk. */
   datasets(collectionId: string, signal: AbortSignal): Promise<DatasetState[]>
 }

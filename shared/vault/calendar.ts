@@ -24,9 +24,13 @@ export function rangeOf(unit: Unit, date: Date): { since: number; until: number 
 /** 1 to 99, in digits or Chinese numerals; NaN for anything else. */
 export function chineseNumber(word: string): number {
   if (/^\d+$/.test(word)) return Number(word)
-  const digit = (character: string | undefined): number =>
-    character === undefined || character === '' ? 0 : character === '两' ? 2 : '一二三四五六七八九'.indexOf(character) + 1 || Number.NaN // prettier-ignore
   const [tens, ones] = word.includes('十') ? word.split('十') : [undefined, word]
   if (tens === undefined) return word.length === 1 ? digit(ones) : Number.NaN
   return (tens === '' ? 1 : digit(tens)) * 10 + digit(ones)
+}
+
+function digit(character = ''): number {
+  if (character === '') return 0
+  if (character === '两') return 2
+  return '一二三四五六七八九'.indexOf(character) + 1 || Number.NaN
 }

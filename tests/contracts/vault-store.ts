@@ -170,6 +170,13 @@ export function vaultStoreContract(name: string, open: () => Promise<OpenStore>)
       const owned = [...lease, ...travel].map((chunk) => ({ ...chunk, owner: store.deviceId }))
       expect(chunks).toEqual(owned)
       expect(await store.chunksOf(collection, [], signal)).toEqual([])
+      const second = await store.chunksOf(collection, ['lease', 'travel'], signal, undefined, { from: 1, to: 9 }) // prettier-ignore
+      expect(second.map(({ id }) => id)).toEqual(['lease:1', 'travel:1'])
+      const sampled = await store.sample([collection, other], 3, signal)
+      expect(sampled.length).toBeGreaterThan(1)
+      for (const vector of sampled)
+        expect(owned.map((chunk) => chunk.vector)).toContainEqual(vector)
+      expect(await store.sample([other], 3, signal)).toEqual([])
       expect(await store.chunksOf(collection, ['lease'], signal, 'other-device')).toEqual([])
     })
 

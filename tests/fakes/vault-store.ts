@@ -80,10 +80,16 @@ export function createFakeVaultStore(deviceId = 'test-device'): FakeVaultStore {
       const first = inCollection(collectionId, owner).filter(({ chunk }) => chunk.ordinal === 0)
       return new Map(first.map(({ chunk }) => [chunk.documentId, chunk.document]))
     },
-    async chunksOf(collectionId, documentIds, signal, owner) {
+    async sample(collectionIds, count, signal) {
+      signal.throwIfAborted()
+      const held = collectionIds.flatMap((id) => inCollection(id))
+      return held.slice(0, count).map(({ chunk }) => chunk.vector)
+    },
+    async chunksOf(collectionId, documentIds, signal, owner, range) {
       signal.throwIfAborted()
       return inCollection(collectionId, owner)
         .filter(({ chunk }) => documentIds.includes(chunk.documentId))
+        .filter(({ chunk }) => !range || (chunk.ordinal >= range.from && chunk.ordinal <= range.to))
         .map(({ owner, chunk: { context: _context, document: _head, ...chunk } }) => ({
           ...chunk,
           owner,
