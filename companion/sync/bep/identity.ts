@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { createHash, createPrivateKey, sign, verify, webcrypto, X509Certificate } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import * as v from 'valibot'
+import type { SecretText } from '#companion/config/secret-text.ts'
 import { ProtocolViolation } from './proto.ts'
 
 /** This device in the Block Exchange Protocol. The certificate is made once: its hash is the device's id. */
@@ -13,12 +14,6 @@ export interface BepIdentity {
   readonly der: Uint8Array
   /** 32 bytes. */
   readonly bepId: Uint8Array
-}
-
-/** Text that only the owner of the data folder may read. */
-export interface SecretText {
-  read(): string | undefined
-  write(text: string): void
 }
 
 const storedSchema = v.object({ certificate: v.string(), privateKey: v.string() })
