@@ -1,0 +1,341 @@
+import { randomBytes } from 'node:crypto'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { migrate, transaction } from '#companion/records/database.ts'
+import { fileType } from '#companion/sync/bep-peer.ts'
+import { hashBytes, hashOfBlock, sameBytes } from './block-list.ts'
+import type { IndexedFile, LocalFile } from './file-records.ts'
+import {
+  columns,
+  flags,
+  hashKey,
+  localOf,
+  remoteOf,
+  shortOf,
+  type ShortRow,
+  valuesOf,
+} from './index-rows.ts'
+import { encodeVersion, type Version } from './versions.ts'
+
+const steps = [
+  `CREATE TABLE sync_folders (
+     no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, index_id BLOB NOT NULL, sequence INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE sync_devices (
+     no INTEGER PRIMARY KEY, folder INTEGER NOT NULL, bep_id BLOB NOT NULL, index_id BLOB NOT NULL,
+     sequence INTEGER NOT NULL, files INTEGER NOT NULL, UNIQUE (folder, bep_id)
+   ) STRICT;
+   CREATE TABLE sync_files (
+     id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name TEXT NOT NULL, device INTEGER NOT NULL,
+     sequence INTEGER NOT NULL, flags INTEGER NOT NULL, version BLOB NOT NULL, type INTEGER NOT NULL,
+     size INTEGER NOT NULL, modified_s INTEGER NOT NULL, modified_ns INTEGER NOT NULL, modified_by BLOB NOT NULL,
+     permissions INTEGER NOT NULL, stat TEXT NOT NULL, target TEXT, block_size INTEGER NOT NULL,
+     content BLOB NOT NULL, hashes BLOB NOT NULL, UNIQUE (folder, name, device)
+   ) STRICT;
+   CREATE INDEX sync_files_sequence ON sync_files (folder, device, sequence);
+   CREATE INDEX sync_files_content ON sync_files (folder, content) WHERE device = 0;
+   CREATE TABLE sync_blocks (
+     folder INTEGER NOT NULL, hash INTEGER NOT NULL, file INTEGER NOT NULL, block INTEGER NOT NULL,
+     PRIMARY KEY (folder, hash, file, block)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX sync_blocks_file ON sync_blocks (file);`,
+]
+
+export interface KnownDevice {
+  readonly no: number
+  readonly bepId: Uint8Array
+  readonly indexId: bigint
+  readonly sequence: number
+  readonly files: number
+}
+
+export interface Totals {
+  files: number
+  bytes: number
+  changedHere: number
+}
+
+const here = 0
+
+/** What this device and its peers have of one folder, on disk. Calls block: keep each to some thousand files. */
+export class IndexStore {
+  readonly indexId: bigint
+  readonly #database: DatabaseSync
+  readonly #folder: number
+  readonly #statements = new Map<string, StatementSync>()
+  readonly totals: Totals
+  #sequence: number
+
+  constructor(database: DatabaseSync, folderId: string) {
+    migrate(database, 'sync-folders', steps)
+    this.#database = database
+    database
+      .prepare(
+        'INSERT INTO sync_folders (id, index_id, sequence) VALUES (?, ?, 0) ON CONFLICT DO NOTHING',
+      )
+      .run(folderId, newIndexId())
+    const row = database
+      .prepare('SELECT no, index_id, sequence FROM sync_folders WHERE id = ?')
+      .get(folderId) as { no: number; index_id: Uint8Array; sequence: number }
+    this.#folder = row.no
+    this.indexId = Buffer.from(row.index_id).readBigUInt64BE()
+    this.#sequence = row.sequence
+    this.totals = this.#prepare(
+      `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes, coalesce(sum(flags & ${flags.changedHere} <> 0), 0) AS changedHere
+       FROM sync_files WHERE folder = ? AND device = 0 AND type = 0 AND flags & ${flags.deleted | flags.ignored} = 0`,
+    ).get(this.#folder) as unknown as Totals
+  }
+
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  local(name: string): LocalFile | undefined {
+    const row = this.#get(
+      `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
+      name,
+    )
+    return row && localOf(row)
+  }
+
+  remote(name: string, device: number): IndexedFile | undefined {
+    const row = this.#get(
+      `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = ?`,
+      name,
+      device,
+    )
+    return row && remoteOf(row)
+  }
+
+  /** What all devices, this one included (`device` 0), have under a name; without blocks. */
+  versions(name: string): ShortRow[] {
+    return this.#prepare(
+      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
+       FROM sync_files WHERE folder = ? AND name = ?`,
+    )
+      .all(this.#folder, name)
+      .map((row) => shortOf(row))
+  }
+
+  localShort(name: string): ShortRow | undefined {
+    const row = this.#get(
+      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
+       FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
+      name,
+    )
+    return row && shortOf(row)
+  }
+
+  /** Local names that are not deleted, in and under `folder` ('' for all), after `after`, in order of bytes. */
+  localNames(folder: string, after: string, limit: number): ShortRow[] {
+    const low = folder === '' ? '' : `${folder}/`
+    return this.#prepare(
+      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
+       FROM sync_files WHERE folder = ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
+       ORDER BY name LIMIT ?`,
+    )
+      .all(this.#folder, after || low, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
+      .map((row) => shortOf(row))
+  }
+
+  /** What is announced after `sequence`, in order. */
+  localSince(sequence: number, limit: number): LocalFile[] {
+    return this.#prepare(
+      `SELECT ${columns} FROM sync_files WHERE folder = ? AND device = 0 AND sequence > ? ORDER BY sequence LIMIT ?`,
+    )
+      .all(this.#folder, sequence, limit)
+      .map((row) => localOf(row))
+  }
+
+  /** Writes files of this device, all or none; each gets the next sequence, in the order given. */
+  putLocal(files: readonly LocalFile[]): void {
+    if (files.length === 0) return
+    let sequence = this.#sequence
+    const totals = { ...this.totals }
+    transaction(this.#database, () => {
+      for (const file of files) {
+        const before = this.localShort(file.name)
+        if (before) count(totals, before, -1)
+        const id = this.#upsert({ ...file, sequence: ++sequence }, here)
+        if (before) this.#prepare('DELETE FROM sync_blocks WHERE file = ?').run(id)
+        if (!file.deleted) this.#putBlocks(id, file)
+        count(totals, { type: file.type, size: file.size, ...pick(file) }, 1)
+      }
+      this.#prepare('UPDATE sync_folders SET sequence = ? WHERE no = ?').run(sequence, this.#folder)
+    })
+    this.#sequence = sequence
+    Object.assign(this.totals, totals)
+  }
+
+  /** Only what is remembered of the disk; nothing is announced. */
+  putStats(stats: readonly { name: string; stat: string }[]): void {
+    if (stats.length === 0) return
+    const set = this.#prepare(
+      'UPDATE sync_files SET stat = ? WHERE folder = ? AND name = ? AND device = 0',
+    )
+    transaction(this.#database, () => {
+      for (const { name, stat } of stats) set.run(stat, this.#folder, name)
+    })
+  }
+
+  devices(): KnownDevice[] {
+    return this.#prepare('SELECT * FROM sync_devices WHERE folder = ?')
+      .all(this.#folder)
+      .map((row) => ({
+        no: row['no'] as number,
+        bepId: row['bep_id'] as Uint8Array,
+        indexId: Buffer.from(row['index_id'] as Uint8Array).readBigUInt64BE(),
+        sequence: row['sequence'] as number,
+        files: row['files'] as number,
+      }))
+  }
+
+  device(bepId: Uint8Array): KnownDevice | undefined {
+    return this.devices().find((device) => sameBytes(device.bepId, bepId))
+  }
+
+  /** Begins (again) what is known of a device: what it announced before is dropped. */
+  resetDevice(bepId: Uint8Array, indexId: bigint): KnownDevice {
+    const id = Buffer.alloc(8)
+    id.writeBigUInt64BE(indexId)
+    transaction(this.#database, () => {
+      this.#prepare(
+        `INSERT INTO sync_devices (folder, bep_id, index_id, sequence, files) VALUES (?, ?, ?, 0, 0)
+         ON CONFLICT (folder, bep_id) DO UPDATE SET index_id = excluded.index_id, sequence = 0, files = 0`,
+      ).run(this.#folder, bepId, id)
+      this.#prepare('DELETE FROM sync_files WHERE folder = ? AND device = ?').run(
+        this.#folder,
+        this.device(bepId)!.no,
+      )
+    })
+    return this.device(bepId)!
+  }
+
+  dropDevice(bepId: Uint8Array): void {
+    const device = this.device(bepId)
+    if (!device) return
+    this.resetDevice(bepId, 0n)
+    this.#prepare('DELETE FROM sync_devices WHERE no = ?').run(device.no)
+  }
+
+  /** Writes what a device announced; `sequence` is how far it is known then. */
+  putRemote(device: number, files: readonly IndexedFile[], sequence: number): void {
+    transaction(this.#database, () => {
+      let added = 0
+      for (const file of files) {
+        const known = this.#get(
+          'SELECT id FROM sync_files WHERE folder = ? AND name = ? AND device = ?',
+          file.name,
+          device,
+        )
+        if (!known) added++
+        this.#upsert({ ...file, stat: '', ignored: false, changedHere: false }, device)
+      }
+      this.#prepare(
+        'UPDATE sync_devices SET sequence = max(sequence, ?), files = files + ? WHERE no = ?',
+      ).run(sequence, added, device)
+    })
+  }
+
+  /** Names others have in another version than this device, after `after`. */
+  differingNames(after: string, limit: number): string[] {
+    return this.#prepare(
+      `SELECT DISTINCT r.name AS name FROM sync_files r
+       LEFT JOIN sync_files l ON l.folder = r.folder AND l.name = r.name AND l.device = 0
+       WHERE r.folder = ? AND r.name > ? AND r.device <> 0 AND l.version IS NOT r.version
+       ORDER BY r.name LIMIT ?`,
+    )
+      .all(this.#folder, after, limit)
+      .map((row) => row['name'] as string)
+  }
+
+  /** What a device lacks of what is here, as far as it has told. */
+  lacks(device: number): { files: number; bytes: number } {
+    return this.#prepare(
+      `SELECT count(*) AS files, coalesce(sum(l.size), 0) AS bytes FROM sync_files l
+       LEFT JOIN sync_files r ON r.folder = l.folder AND r.name = l.name AND r.device = ?
+       WHERE l.folder = ? AND l.device = 0 AND l.flags & ${flags.invalid | flags.ignored | flags.changedHere} = 0
+         AND r.version IS NOT l.version AND NOT (r.version IS NULL AND l.flags & ${flags.deleted} <> 0)`,
+    ).get(device, this.#folder) as { files: number; bytes: number }
+  }
+
+  /** Files here with this content. */
+  withContent(content: Uint8Array): LocalFile[] {
+    return this.#prepare(
+      `SELECT ${columns} FROM sync_files WHERE folder = ? AND content = ? AND device = 0
+         AND flags & ${flags.deleted | flags.ignored} = 0 LIMIT 4`,
+    )
+      .all(this.#folder, content)
+      .map((row) => localOf(row))
+  }
+
+  /** Where a block lies in files here; the hash has to be checked, only a part of it is looked up. */
+  findBlock(hash: Uint8Array): { name: string; offset: number } | undefined {
+    const row = this.#get(
+      `SELECT f.name AS name, b.block * f.block_size AS offset FROM sync_blocks b JOIN sync_files f ON f.id = b.file
+       WHERE b.folder = ? AND b.hash = ? LIMIT 1`,
+      hashKey(hash),
+    )
+    return row && { name: row['name'] as string, offset: row['offset'] as number }
+  }
+
+  #putBlocks(id: number, file: LocalFile): void {
+    // A file of one block is found by its content.
+    if (file.hashes.length <= hashBytes) return
+    const insert = this.#prepare('INSERT OR IGNORE INTO sync_blocks VALUES (?, ?, ?, ?)')
+    for (let i = 0; i * hashBytes < file.hashes.length; i++)
+      insert.run(this.#folder, hashKey(hashOfBlock(file.hashes, i)), id, i)
+  }
+
+  #upsert(file: LocalFile, device: number): number {
+    const row = this.#prepare(
+      `INSERT INTO sync_files (folder, device, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (folder, name, device) DO UPDATE SET sequence = excluded.sequence, flags = excluded.flags,
+         version = excluded.version, type = excluded.type, size = excluded.size, modified_s = excluded.modified_s,
+         modified_ns = excluded.modified_ns, modified_by = excluded.modified_by, permissions = excluded.permissions,
+         stat = excluded.stat, target = excluded.target, block_size = excluded.block_size,
+         content = excluded.content, hashes = excluded.hashes
+       RETURNING id`,
+    ).get(this.#folder, device, ...valuesOf(file))
+    return row!['id'] as number
+  }
+
+  #get(sql: string, ...values: (string | number | bigint | Uint8Array)[]) {
+    return this.#prepare(sql).get(this.#folder, ...values)
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (!statement) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+/** Whether what a device has under a name is of a version: for choosing whom to ask. */
+export function isVersion(row: ShortRow, version: Version): boolean {
+  return sameBytes(encodeVersion(row.version), encodeVersion(version))
+}
+
+function pick(file: LocalFile): Pick<ShortRow, 'deleted' | 'ignored' | 'changedHere'> {
+  return { deleted: file.deleted, ignored: file.ignored, changedHere: file.changedHere }
+}
+
+function count(
+  totals: Totals,
+  row: Pick<ShortRow, 'type' | 'size' | 'deleted' | 'ignored' | 'changedHere'>,
+  by: 1 | -1,
+): void {
+  if (row.type !== fileType.file || row.deleted || row.ignored) return
+  totals.files += by
+  totals.bytes += by * row.size
+  if (row.changedHere) totals.changedHere += by
+}
+
+function newIndexId(): Uint8Array {
+  const id = randomBytes(8)
+  // 0 means "none".
+  id[7]! |= 1
+  return id
+}

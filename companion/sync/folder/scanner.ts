@@ -1,0 +1,394 @@
+import { fileType } from '#companion/sync/bep-peer.ts'
+import { contentHash } from './block-list.ts'
+import { isManifest } from './dataset-order.ts'
+import { DiskError } from './disk.ts'
+import type { Entry, Hashed } from './disk-tasks.ts'
+import { deletionOf, noBytes, sameContent, sameTime, type LocalFile } from './file-records.ts'
+import { problemCode, type FolderContext } from './folder-context.ts'
+import type { ShortRow } from './index-rows.ts'
+import { nameOfTemporary, parentsOf } from './names.ts'
+import { covers, newestOf, nextVersion, type Version } from './versions.ts'
+
+const listLimit = 1000
+const batchFiles = 128
+const batchBytes = 16 * 1024 * 1024
+const hashers = 3
+
+/** A name that is to be looked at more closely, and the version it had then. */
+interface Suspect {
+  readonly entry: Entry
+  /** Sequence of what was known; 0: nothing. */
+  readonly sequence: number
+  readonly blockSize?: number
+}
+
+export interface ScanReport {
+  /** Names whose record changed. */
+  readonly changed: number
+  /** Something moved under the scan; these are to be looked at again. */
+  readonly again: readonly string[]
+  readonly folders: readonly string[]
+  readonly temporaries: readonly string[]
+}
+
+/**
+ * Finds what changed on disk and records it as new versions. Only names whose size, time, inode or permissions
+ * differ from what is remembered are read. A scan may run while files are pulled: what is `busy`, or was recorded
+ * anew since it was listed, is left and looked at again.
+ */
+export class Scanner {
+  readonly #context: FolderContext
+
+  constructor(context: FolderContext) {
+    this.#context = context
+  }
+
+  /** `paths`: only these names and what is under them. @throws DiskError where the root cannot be listed; the signal's reason */
+  async scan(paths: readonly string[] | undefined, signal: AbortSignal): Promise<ScanReport> {
+    const scan = new Scan(this.#context, signal)
+    return paths === undefined ? scan.all() : scan.some(paths)
+  }
+}
+
+class Scan {
+  readonly #context: FolderContext
+  readonly #signal: AbortSignal
+  readonly #begun: number
+  readonly #seen = new Set<string>()
+  readonly #failed: string[] = []
+  readonly #again = new Set<string>()
+  readonly #folders: string[] = []
+  readonly #temporaries: string[] = []
+  readonly #files: Suspect[] = []
+  readonly #others: Suspect[] = []
+  #stats: { name: string; stat: string }[] = []
+  #vanished = false
+  #changed = 0
+
+  constructor(context: FolderContext, signal: AbortSignal) {
+    this.#context = context
+    this.#signal = signal
+    this.#begun = context.index.sequence
+  }
+
+  async all(): Promise<ScanReport> {
+    await this.#list([''])
+    if (this.#failed.includes('')) throw new DiskError('ENOENT', 'the root cannot be listed')
+    return this.#finish([''])
+  }
+
+  async some(paths: readonly string[]): Promise<ScanReport> {
+    const { disk, root, ignores } = this.#context
+    const names = paths.filter((name) => !paths.some((other) => name.startsWith(`${other}/`)))
+    const entries = await disk.run({ kind: 'look', root, names })
+    const folders: string[] = []
+    entries.forEach((entry, i) => {
+      const ignored = ignores.ignores(names[i]!)
+      if (entry && !ignored) this.#take(entry)
+      if (entry?.type === fileType.directory && (!ignored || ignores.hasExceptions))
+        folders.push(entry.name)
+    })
+    await this.#list(folders)
+    return this.#finish(names)
+  }
+
+  async #list(folders: readonly string[]): Promise<void> {
+    const { disk, root, ignores, dataset, problems } = this.#context
+    let rest = folders
+    while (rest.length > 0) {
+      this.#signal.throwIfAborted()
+      const page = await disk.run({
+        kind: 'list',
+        root,
+        folders: rest,
+        ignore: ignores.source,
+        dataset,
+        limit: listLimit,
+      })
+      rest = page.rest
+      for (const entry of page.entries) this.#take(entry)
+      this.#folders.push(...page.folders)
+      this.#temporaries.push(...page.temporaries)
+      for (const { name, code } of page.failures) {
+        if (code === 'unsafe') problems.set(name, 'sync_name_refused')
+        // Gone since its parent was listed: that is for the end of the scan.
+        else if (code !== 'ENOENT' || name === '') {
+          this.#failed.push(name)
+          problems.set(name, problemCode(code))
+        }
+      }
+    }
+    if (ignores.hasExceptions) await this.#includeParents()
+  }
+
+  /** What is wanted in an ignored directory needs that directory. */
+  async #includeParents(): Promise<void> {
+    const missing = new Set<string>()
+    for (const name of this.#seen)
+      for (const parent of parentsOf(name)) if (!this.#seen.has(parent)) missing.add(parent)
+    const names = [...missing].toSorted()
+    const { disk, root } = this.#context
+    for (const entry of await disk.run({ kind: 'look', root, names })) if (entry) this.#take(entry)
+  }
+
+  #take(entry: Entry): void {
+    const { index, ignorePermissions, dataset, type } = this.#context
+    if (this.#seen.has(entry.name)) return
+    this.#seen.add(entry.name)
+    const known = index.localShort(entry.name)
+    if (known && !known.deleted && !known.ignored && known.type === entry.type) {
+      const sameMode =
+        ignorePermissions || known.permissions === undefined || known.permissions === entry.mode
+      // A directory's time changes with what is in it and is nobody's concern.
+      if (sameMode && (entry.type === fileType.directory || known.stat === entry.stat)) return
+    }
+    if (dataset && type === 'receiveonly' && !known) return
+    const suspect = { entry, sequence: known?.sequence ?? 0 }
+    if (entry.type !== fileType.file) this.#others.push(suspect)
+    else {
+      const blockSize = known && !known.deleted ? index.local(entry.name)?.blockSize : undefined
+      this.#files.push({ ...suspect, ...(blockSize ? { blockSize } : {}) })
+    }
+  }
+
+  async #finish(scopes: readonly string[]): Promise<ScanReport> {
+    const { dataset } = this.#context
+    this.#commit(
+      this.#others.map(({ entry, sequence }) => ({ entry, sequence })),
+      [],
+    )
+    const manifests = dataset ? this.#files.filter(({ entry }) => isManifest(entry.name)) : []
+    await this.#hash(
+      dataset ? this.#files.filter(({ entry }) => !isManifest(entry.name)) : this.#files,
+    )
+    // The owner cleared up meanwhile: a manifest listed before may name files that are gone.
+    if (this.#vanished && manifests.length > 0)
+      for (const { entry } of manifests) this.#again.add(entry.name)
+    else await this.#hash(manifests)
+    for (const scope of scopes) await this.#missing(scope)
+    this.#context.index.putStats(this.#stats)
+    return {
+      changed: this.#changed,
+      again: [...this.#again],
+      folders: this.#folders,
+      temporaries: this.#temporaries.filter((name) => nameOfTemporary(name) !== undefined),
+    }
+  }
+
+  async #hash(files: readonly Suspect[]): Promise<void> {
+    const batches = batchesOf(files)
+    const cancel = new Int32Array(new SharedArrayBuffer(4))
+    const stop = () => Atomics.store(cancel, 0, 1)
+    this.#signal.addEventListener('abort', stop, { once: true })
+    const work = async () => {
+      for (let batch = batches.shift(); batch; batch = batches.shift()) {
+        this.#signal.throwIfAborted()
+        await this.#hashBatch(batch, cancel)
+      }
+    }
+    try {
+      await Promise.all(Array.from({ length: hashers }, work))
+    } finally {
+      this.#signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async #hashBatch(batch: readonly Suspect[], cancel: Int32Array): Promise<void> {
+    const { disk, root, problems } = this.#context
+    const results = await disk.run({
+      kind: 'hash',
+      root,
+      files: batch.map(({ entry, blockSize }) => ({
+        name: entry.name,
+        ...(blockSize ? { blockSize } : {}),
+      })),
+      cancel,
+    })
+    this.#signal.throwIfAborted()
+    const found: { entry: Entry; sequence: number; hashed: Hashed }[] = []
+    results.forEach((result, i) => {
+      const { entry, sequence } = batch[i]!
+      if ('hashes' in result) found.push({ entry: result.entry, sequence, hashed: result })
+      else if (result.code === 'ENOENT') {
+        this.#vanished = true
+        this.#seen.delete(entry.name)
+      } else {
+        if (result.code === 'changed') this.#again.add(entry.name)
+        this.#vanished = true
+        problems.set(entry.name, problemCode(result.code))
+      }
+    })
+    this.#commit(found, [])
+  }
+
+  /** Records what was found, in one transaction. */
+  #commit(
+    found: readonly { entry: Entry; sequence: number; hashed?: Hashed }[],
+    gone: readonly LocalFile[],
+  ): void {
+    const { index, busy, problems } = this.#context
+    const changes: LocalFile[] = [...gone]
+    for (const { entry, sequence, hashed } of found) {
+      const known = index.local(entry.name)
+      if (busy.has(entry.name) || (known?.sequence ?? 0) !== sequence) {
+        this.#again.add(entry.name)
+        continue
+      }
+      problems.clear(entry.name)
+      const stat = hashed?.fresh ? '' : entry.stat
+      if (hashed?.fresh) this.#again.add(entry.name)
+      const change = this.#changeOf(entry, known, hashed, stat)
+      if (change) changes.push(change)
+      else if (known && known.stat !== stat) this.#stats.push({ name: entry.name, stat })
+    }
+    if (this.#stats.length > listLimit) {
+      index.putStats(this.#stats)
+      this.#stats = []
+    }
+    if (changes.length === 0) return
+    index.putLocal(changes)
+    this.#changed += changes.length
+    this.#context.localChanged(changes.map(({ name }) => name))
+  }
+
+  /** The record for what is on disk now; undefined where the one there is says the same. */
+  #changeOf(
+    entry: Entry,
+    known: LocalFile | undefined,
+    hashed: Hashed | undefined,
+    stat: string,
+  ): LocalFile | undefined {
+    const { index, shortId, type, ignorePermissions, dataset } = this.#context
+    const hashes = hashed?.hashes ?? noBytes
+    const base = {
+      name: entry.name,
+      type: entry.type,
+      size: entry.size,
+      // Links have none of their own.
+      ...(ignorePermissions || entry.type === fileType.symlink ? {} : { permissions: entry.mode }),
+      modifiedS: entry.modifiedS,
+      modifiedNs: entry.modifiedNs,
+      modifiedBy: shortId,
+      deleted: false,
+      invalid: false,
+      version: [] as Version,
+      sequence: 0,
+      blockSize: hashed?.blockSize ?? 0,
+      hashes,
+      content: hashed ? contentHash(hashes, entry.size) : noBytes,
+      ...(entry.target === undefined ? {} : { target: entry.target }),
+      stat,
+      ignored: false,
+      changedHere: false,
+    } satisfies LocalFile
+    if (known && isSame(base, known, entry))
+      return known.ignored ? { ...known, ignored: false, stat } : undefined
+    const agreed = this.#agreed(base, known)
+    if (agreed)
+      return {
+        ...base,
+        version: agreed.version,
+        modifiedBy: agreed.modifiedBy,
+        modifiedS: agreed.modifiedS,
+        modifiedNs: agreed.modifiedNs,
+      }
+    // What a reader's folder holds is its owner's: it is got again.
+    if (dataset && type === 'receiveonly') return { ...base, changedHere: true }
+    const version = nextVersion(known?.version ?? [], shortId)
+    return { ...base, version, changedHere: type === 'receiveonly' }
+  }
+
+  /**
+   * What others have is what was found: after a kill between a rename and its record, or where two devices begin with
+   * the same files. Then it is that version and no new one.
+   */
+  #agreed(found: LocalFile, known: LocalFile | undefined) {
+    const { index, mayWrite } = this.#context
+    const best = newestOf(
+      index
+        .versions(found.name)
+        .filter((row) => row.device !== 0 && !row.invalid && mayWrite(row.device)),
+    )
+    if (!best || best.deleted || (known && !covers(best.version, known.version))) return undefined
+    const file = index.remote(found.name, best.device)
+    return file && isSame(found, file) ? file : undefined
+  }
+
+  /** Names that are recorded but were not seen. */
+  async #missing(scope: string): Promise<void> {
+    const { index, ignores, busy } = this.#context
+    const single = scope === '' ? undefined : index.localShort(scope)
+    let page: ShortRow[] = single && !single.deleted ? [single] : []
+    for (let after = ''; ;) {
+      page = [...page, ...index.localNames(scope, after, listLimit)]
+      if (page.length === 0) break
+      const ignoredNow: LocalFile[] = []
+      const candidates: ShortRow[] = []
+      for (const row of page) {
+        if (this.#seen.has(row.name) || row.sequence > this.#begun || busy.has(row.name)) continue
+        if (this.#failed.some((folder) => row.name.startsWith(`${folder}/`))) continue
+        if (ignores.ignores(row.name)) {
+          if (!row.ignored) ignoredNow.push({ ...index.local(row.name)!, ignored: true })
+        } else candidates.push(row)
+      }
+      await this.#remove(candidates)
+      if (ignoredNow.length > 0) this.#commit([], ignoredNow)
+      after = page.at(-1)!.name
+      page = []
+      this.#signal.throwIfAborted()
+    }
+  }
+
+  async #remove(candidates: readonly ShortRow[]): Promise<void> {
+    if (candidates.length === 0) return
+    const { disk, root, index, busy, shortId, type, dataset } = this.#context
+    const names = candidates.map(({ name }) => name)
+    const there = await disk.run({ kind: 'look', root, names })
+    const gone: LocalFile[] = []
+    candidates.forEach((row, i) => {
+      const known = index.local(row.name)
+      if (!known || known.sequence !== row.sequence || busy.has(row.name) || there[i]) {
+        this.#again.add(row.name)
+        return
+      }
+      const lost = dataset && type === 'receiveonly'
+      const version = lost ? [] : nextVersion(known.version, shortId)
+      gone.push({ ...deletionOf(known, version, shortId), changedHere: type === 'receiveonly' })
+    })
+    // Deepest first, so that whoever takes them in order finds directories empty.
+    this.#commit([], gone.toReversed())
+  }
+}
+
+function isSame(
+  found: LocalFile,
+  known: Omit<LocalFile, 'stat' | 'ignored' | 'changedHere'> & { stat?: string },
+  entry?: Entry,
+): boolean {
+  if (known.deleted || !sameContent(found, known)) return false
+  const sameMode =
+    found.permissions === undefined ||
+    known.permissions === undefined ||
+    found.permissions === known.permissions
+  if (!sameMode) return false
+  if (found.type !== fileType.file) return true
+  // File systems keep times more coarsely than they are announced: what counts is whether it moved since.
+  const untouched = entry !== undefined && known.stat?.split('.')[0] === entry.stat.split('.')[0]
+  return untouched || sameTime(found, known)
+}
+
+function batchesOf(files: readonly Suspect[]): Suspect[][] {
+  const batches: Suspect[][] = []
+  let bytes = Infinity
+  for (const file of files) {
+    const last = batches.at(-1)
+    if (!last || bytes + file.entry.size > batchBytes || last.length >= batchFiles) {
+      batches.push([file])
+      bytes = file.entry.size
+    } else {
+      last.push(file)
+      bytes += file.entry.size
+    }
+  }
+  return batches
+}
