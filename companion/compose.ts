@@ -15,6 +15,7 @@ import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeSpeech } from './compose/speech.ts'
+import { composeTeam } from './compose/team.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
 import { lockHome } from './config/home-lock.ts'
@@ -164,8 +165,25 @@ async function build(
     changes.publish('vault', id),
   )
   closers.push(() => vault[Symbol.asyncDispose]())
+  const team = composeTeam({
+    companionId,
+    deviceKey,
+    database,
+    changes,
+    conversations,
+    runs,
+    collections: () => vault.names(),
+  })
+  closers.push(() => team.close())
   const chat = new ChatService(
-    { conversations, artifacts, models: modelPort, vault, settings: () => settings.get(), log },
+    {
+      conversations,
+      artifacts,
+      models: modelPort,
+      vault: team.guard(vault),
+      settings: () => settings.get(),
+      log,
+    },
     runs,
     changes,
   )
@@ -276,6 +294,7 @@ async function build(
     speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
+    team,
     settings,
     keys,
     egress,

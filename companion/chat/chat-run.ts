@@ -32,6 +32,8 @@ export interface ChatDeps {
 
 export interface ChatTurn {
   readonly conversation: Conversation
+  /** Who asks, as permissions name it: `self` for the owners, else a device. */
+  readonly caller: string
   /** The user message to answer. */
   readonly parentId: string
   readonly assistantMessageId: string
@@ -67,7 +69,12 @@ export async function answer(
   const hits =
     collectionIds.length > 0
       ? await deps.vault.search(
-          { query: question.text.slice(0, 2000), collectionIds, limit: passageCount },
+          {
+            query: question.text.slice(0, 2000),
+            collectionIds,
+            limit: passageCount,
+            caller: turn.caller,
+          },
           run.signal,
         )
       : []

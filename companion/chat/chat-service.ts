@@ -40,6 +40,7 @@ export class ChatService {
           run,
           {
             conversation: conversations.get(conversationId),
+            caller: space || 'self',
             parentId: request.parentId,
             assistantMessageId: request.assistantMessageId,
             modelId: request.modelId,

@@ -256,6 +256,30 @@ export class ConversationStore {
       .run(sent.userText ?? null, sent.from ?? null, messageId)
   }
 
+  /** The collections a conversation asks; none where there is no such conversation. */
+  collectionsOf(id: string): readonly string[] {
+    const row = this.#database.prepare('SELECT * FROM conversations WHERE id = ?').get(id)
+    return row ? conversationOf(row).collectionIds : []
+  }
+
+  /** Who has conversations, apart from the owners: device ids. */
+  spaces(): string[] {
+    return this.#database
+      .prepare("SELECT DISTINCT space FROM conversations WHERE space <> ''")
+      .all()
+      .map((row) => String(row.space))
+  }
+
+  /** Forgets the prompts of a space's answers: the next ones are built from the messages alone. */
+  forgetSentPrompts(space: string): void {
+    this.#database
+      .prepare(
+        `UPDATE messages SET sent_text = NULL, sent_from = NULL WHERE conversation_id IN (
+          SELECT id FROM conversations WHERE space = ?)`,
+      )
+      .run(space)
+  }
+
   /** How the contexts of a conversation's answers were made, by assistant message id. */
   sentPrompts(conversationId: string): Map<string, SentPrompt> {
     const rows = this.#database

@@ -25,9 +25,12 @@ export interface ModelPort {
 
 /** What a chat needs of the vault. */
 export interface VaultPort {
-  /** The best passages first. */
+  /**
+   * The best passages first, of what `caller` may read: `self` for the owners, else a device.
+   * @throws SiloError collection_unknown, access_missing
+   */
   search(
-    request: { query: string; collectionIds: readonly string[]; limit: number },
+    request: { query: string; collectionIds: readonly string[]; limit: number; caller: string },
     signal: AbortSignal,
   ): Promise<SearchHit[]>
 }

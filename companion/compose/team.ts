@@ -1,21 +1,27 @@
 import { hostname } from 'node:os'
 import type { DatabaseSync } from 'node:sqlite'
+import type { ConversationStore } from '#companion/chat/conversation-store.ts'
+import type { VaultPort } from '#companion/chat/ports.ts'
+import { DeviceBook } from '#companion/link/device-book.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
+import type { RunRegistry } from '#companion/runs/registry.ts'
 import { AuditLog } from '#companion/team/audit.ts'
+import { guardedSearch } from '#companion/team/chat-search.ts'
 import { Policies } from '#companion/team/policies.ts'
+import { followRevocations } from '#companion/team/revocation.ts'
 import { Sharing, type AskHome } from '#companion/team/sharing.ts'
-import type { PairedDevice } from '#shared/domain/device.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 
 interface Parts {
   readonly companionId: string
-  readonly keyPem: string
+  /** PKCS #8 PEM. */
+  readonly deviceKey: string
   readonly database: DatabaseSync
   readonly changes: ChangeFeed
-  /** The book. */
-  devices(): readonly Pick<PairedDevice, 'id' | 'name' | 'role' | 'kind'>[]
+  readonly conversations: ConversationStore
+  readonly runs: RunRegistry
   /** Collections of the vault. */
-  collections(): readonly { id: string; name: string }[]
+  collections(): readonly { id: string; name: string; home?: string }[]
   /** Where there is a way to other companions. */
   readonly askHome?: AskHome
 }
@@ -25,26 +31,30 @@ export interface Team {
   readonly policies: Policies
   readonly audit: AuditLog
   readonly sharing: Sharing
+  /** The vault as chats may ask it. */
+  guard(vault: VaultPort): VaultPort
   close(): void
 }
 
 /** Follows the book and the vault by the change feed: what changes there is signed before anybody hears of it. */
 export function composeTeam(parts: Parts): Team {
-  const { companionId, keyPem, database, changes, devices } = parts
+  const { companionId, deviceKey, database, changes } = parts
+  const book = new DeviceBook(database)
+  const devices = () => book.list()
   const policies = new Policies({
     database,
     self: companionId,
-    keyPem,
+    keyPem: deviceKey,
     devices,
     collections: () => parts.collections(),
   })
   const audit = new AuditLog({
     database,
-    nameOf: (device) => devices().find(({ id }) => id === device)?.name,
+    nameOf: (device) => book.get(device)?.name,
     onChange: () => changes.publish('settings', 'audit'),
   })
   const unreachable: AskHome = (home) => {
-    const name = devices().find(({ id }) => id === home)?.name ?? home.slice(-8)
+    const name = book.get(home)?.name ?? home.slice(-8)
     return Promise.reject(new SiloError('home_away', { params: { name } }))
   }
   const sharing = new Sharing({
@@ -59,12 +69,14 @@ export function composeTeam(parts: Parts): Team {
     changes.subscribe(({ topic }) => {
       if (topic === 'vault' || topic === 'devices') policies.refresh()
     }),
+    followRevocations({ ...parts, policies }),
     policies.onChange((id) => changes.publish('vault', id)),
   ]
   return {
     policies,
     audit,
     sharing,
+    guard: (vault) => guardedSearch(vault, policies, audit),
     close() {
       for (const end of ends) end()
       audit.close()

@@ -17,6 +17,8 @@ import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
 import { replicaRoutes } from './routes/replica.ts'
 import { runRoutes } from './routes/runs.ts'
+import { auditRoutes } from './routes/audit.ts'
+import { sharingRoutes } from './routes/sharing.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
@@ -70,9 +72,11 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', modelRoutes(services))
   app.route('/api', pageModelRoutes(services))
   app.route('/api', vaultRoutes(services))
+  app.route('/api', sharingRoutes(services))
+  app.route('/api', auditRoutes(services))
   app.route('/api', settingsRoutes(services))
   if (services.speech) app.route('/api', speechRoutes(services.speech))
-  if (services.uploads) app.route('/api', uploadRoutes(services.uploads))
+  if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.replica) app.route('/api', replicaRoutes(services.replica))

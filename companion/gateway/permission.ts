@@ -6,7 +6,8 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import type { StartRun } from '#shared/protocol/api.ts'
 import type { Change } from '#shared/protocol/stream.ts'
 import type { GatewayEnv } from './environment.ts'
-import type { Caller } from './services.ts'
+import { Rights } from './rights.ts'
+import type { Caller, GatewayServices } from './services.ts'
 
 /** Conversations and chats belong to a space: the owners' is shared by their devices, any other device has its own. */
 export const ownersSpace = ''
@@ -20,15 +21,18 @@ const openTo: readonly (readonly [role: Role, methods: string, path: RegExp])[] 
   ['guest', 'GET POST', /^\/api\/runs\/[^/]+\/(events|cancel)$/],
   ['guest', 'GET POST PATCH DELETE', /^\/api\/conversations(\/.+)?$/],
   ['guest', 'GET', /^\/api\/artifacts\/[^/]+\/content$/],
-  ['guest', 'GET', /^\/api\/collections$/],
+  // Which collections, and what of them, is decided by the grants of each.
+  ['guest', 'GET', /^\/api\/collections(\/[^/]+\/(documents|problems|sharing))?$/],
+  ['guest', 'PATCH DELETE', /^\/api\/collections\/[^/]+$/],
+  ['guest', 'PUT', /^\/api\/collections\/[^/]+\/sharing$/],
+  ['guest', 'GET', /^\/api\/documents\/[^/]+\/text$/],
+  ['guest', 'POST', /^\/api\/search$/],
+  ['guest', 'GET POST PATCH DELETE', /^\/api\/uploads(\/.+)?$/],
   ['guest', 'GET POST', /^\/api\/speech(\/.+)?$/],
   ['guest', 'GET', /^\/api\/page-models(\/.+)?$/],
   ['guest', 'GET POST DELETE', /^\/api\/push(\/.+)?$/],
   ['guest', 'GET', /^\/api\/replica(\/[^/]+\/feed)?$/],
-  ['member', 'GET', /^\/api\/collections\/.+$/],
-  ['member', 'GET', /^\/api\/documents\/.+$/],
-  ['member', 'POST', /^\/api\/(collections|search)$/],
-  ['member', 'GET POST PATCH DELETE', /^\/api\/uploads(\/.+)?$/],
+  ['member', 'POST', /^\/api\/collections$/],
 ]
 
 /** The least role that may send this request: `owner` where nothing says otherwise. */
@@ -57,35 +61,49 @@ export const authorize: MiddlewareHandler<GatewayEnv> = async (context, next) =>
   return next()
 }
 
-/** What a caller may start: guests chat, members also read a collection again; nobody but an owner names paths. */
-export function requireStart(caller: Caller, request: StartRun): void {
-  const role = roleOf(caller)
-  if (role === 'owner' || request.kind === 'chat') return
-  if (role === 'member' && request.kind === 'ingest' && request.paths.length === 0) return
-  throw new SiloError('forbidden')
+/** What a caller may start: anyone chats, who may write reads a collection again; only owners name paths and models. */
+export function requireStart(caller: Caller, request: StartRun, rights: Rights): void {
+  if (request.kind === 'chat') return
+  const mayStart = request.kind === 'ingest' && request.paths.length === 0
+  if (!mayStart && roleOf(caller) !== 'owner') throw new SiloError('forbidden')
+  if (request.kind === 'ingest') rights.require(request.collectionId, 'write', 'write')
 }
 
-/** Collections are not for guests. */
-export function requireCollections(caller: Caller, collectionIds: readonly string[] = []): void {
-  if (roleOf(caller) === 'guest' && collectionIds.length > 0) throw new SiloError('forbidden')
+/** Only what it may read is asked for a caller. Owners keep what is not there now. @throws SiloError collection_unknown */
+export function requireCollections(rights: Rights, collectionIds: readonly string[] = []): void {
+  if (rights.device === 'self') return
+  for (const id of collectionIds) rights.require(id, 'read', 'search')
 }
 
-/** Whose runs and changes a caller sees: chats of its own space, and other work unless it is a guest. */
+/**
+ * Whose runs and changes a caller sees: chats of its own space, what goes on in collections it may read, and other
+ * work unless it is a guest. Asked for every message, so that a right that is lost is lost at once.
+ */
 export class Sight {
   readonly #caller: Caller
+  readonly #rights: Rights
   readonly #runs: RunRegistry
   readonly #conversations: ConversationStore
+  /** Collections whose changes it was told of: it is told also that one is gone. */
+  readonly #seen: Set<string>
 
-  constructor(caller: Caller, runs: RunRegistry, conversations: ConversationStore) {
+  constructor(
+    caller: Caller,
+    { team, runs, conversations }: Pick<GatewayServices, 'team' | 'runs' | 'conversations'>,
+  ) {
     this.#caller = caller
+    this.#rights = new Rights(caller, team)
     this.#runs = runs
     this.#conversations = conversations
+    this.#seen = new Set(this.#rights.readable())
   }
 
   seesRun(runId: string): boolean {
-    const { kind, space } = this.#runs.record(runId)
-    if (space === spaceOf(this.#caller)) return true
-    return kind !== 'chat' && roleOf(this.#caller) !== 'guest'
+    const { kind, space, subject } = this.#runs.record(runId)
+    if (kind === 'chat') return space === spaceOf(this.#caller)
+    if (kind === 'ingest' && this.#rights.device !== 'self')
+      return this.#rights.may(subject, 'read')
+    return space === spaceOf(this.#caller) || roleOf(this.#caller) !== 'guest'
   }
 
   /** @throws SiloError run_unknown, also where the caller may not know of the run */
@@ -100,11 +118,20 @@ export class Sight {
     if (!own && roleOf(this.#caller) !== 'owner') throw new SiloError('forbidden')
   }
 
-  seesChange({ topic, id }: Change): boolean {
+  /** The change as this caller is told of it; undefined where it is none of its business. */
+  change({ topic, id }: Change): Change | undefined {
+    const isOwner = roleOf(this.#caller) === 'owner'
+    const change: Change = id === undefined ? { topic } : { topic, id }
+    if (id === undefined) return topic === 'devices' && !isOwner ? undefined : change
+    if (isOwner && topic !== 'conversations') return change
     if (topic === 'conversations')
-      return id === undefined || this.#conversations.spaceOf(id) === spaceOf(this.#caller)
-    if (topic === 'devices') return roleOf(this.#caller) === 'owner'
-    if (topic === 'vault') return roleOf(this.#caller) !== 'guest'
-    return true
+      return this.#conversations.spaceOf(id) === spaceOf(this.#caller) ? change : undefined
+    if (topic === 'models' || topic === 'status') return change
+    if (topic !== 'vault') return undefined
+    if (this.#rights.may(id, 'read')) {
+      this.#seen.add(id)
+      return change
+    }
+    return this.#seen.delete(id) ? { topic } : undefined
   }
 }

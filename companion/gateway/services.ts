@@ -14,6 +14,9 @@ import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
+import type { AuditLog } from '#companion/team/audit.ts'
+import type { Policies } from '#companion/team/policies.ts'
+import type { Sharing } from '#companion/team/sharing.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
@@ -76,6 +79,13 @@ export interface LanService {
   set(on: boolean): Promise<Lan>
 }
 
+/** Who may do what with collections, and the log of what was done. */
+export interface TeamService {
+  readonly policies: Policies
+  readonly sharing: Sharing
+  readonly audit: AuditLog
+}
+
 /** What the gateway serves. Built by compose.ts. */
 export interface GatewayServices {
   readonly companionId: string
@@ -110,6 +120,7 @@ export interface GatewayServices {
   readonly artifacts: ArtifactStore
   readonly models: ModelService
   readonly vault: VaultService
+  readonly team: TeamService
   readonly settings: SettingsStore
   readonly keys: KeyStore
   readonly uploads?: Uploads

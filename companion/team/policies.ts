@@ -14,8 +14,8 @@ export interface PoliciesInit {
   readonly keyPem: string
   /** The paired devices as they are now. */
   devices(): readonly { id: string; role: Role }[]
-  /** The collections of the vault; those of another home need their policy accepted before they are there. */
-  collections(): readonly { id: string; name: string }[]
+  /** The collections of the vault; `home` where it is another device. */
+  collections(): readonly { id: string; name: string; home?: string }[]
 }
 
 /** What a collection begins with: members read and fill it and keep copies, guests have nothing. */
@@ -102,7 +102,7 @@ export class Policies implements AccessPolicy {
     if (!known && policy.removed) return false
     this.#put(signed)
     // This home was set back to an older state, and its own policy comes back to it.
-    if (policy.home === this.#init.self) this.#refreshOne(policy.collectionId)
+    if (policy.home === this.#init.self) this.#refreshOne(policy.collectionId, this.#ownNames())
     this.#tell(policy.collectionId)
     return true
   }
@@ -178,18 +178,19 @@ export class Policies implements AccessPolicy {
 
   /** Returns the collections whose policy is another one now. */
   #refreshAll(): string[] {
-    const names = new Map(this.#init.collections().map(({ id, name }) => [id, name]))
+    const names = this.#ownNames()
     const own = this.list().filter(({ policy }) => policy.home === this.#init.self)
     const ids = new Set([...names.keys(), ...own.map(({ policy }) => policy.collectionId)])
     return [...ids].filter((id) => this.#refreshOne(id, names))
   }
 
-  #refreshOne(
-    id: string,
-    names: ReadonlyMap<string, string> = new Map(
-      this.#init.collections().map((collection) => [collection.id, collection.name]),
-    ),
-  ): boolean {
+  #ownNames(): Map<string, string> {
+    const { self, collections } = this.#init
+    const own = collections().filter(({ home }) => home === undefined || home === self)
+    return new Map(own.map(({ id, name }) => [id, name]))
+  }
+
+  #refreshOne(id: string, names: ReadonlyMap<string, string>): boolean {
     const name = names.get(id)
     const known = this.#policies.get(id)?.policy
     if (known && known.home !== this.#init.self) return false
@@ -240,7 +241,7 @@ export class Policies implements AccessPolicy {
   /** A collection heard of for the first time: its home is paired, or a paired device may hold it. */
   #isWelcome(policy: CollectionPolicy, from: string): boolean {
     if (policy.home === this.#init.self) return true
-    if (this.#init.collections().some(({ id }) => id === policy.collectionId)) return false
+    if (this.#ownNames().has(policy.collectionId)) return false
     const foreign = this.list().filter(({ policy: { home } }) => home !== this.#init.self)
     if (foreign.length >= maxForeign || !this.#roles.has(from)) return false
     return this.#roles.has(policy.home) || policy.removed || grantedTo(policy, from)?.copy === true

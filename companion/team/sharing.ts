@@ -10,7 +10,7 @@ import type { Policies } from './policies.ts'
 /** The API of the companion that is the home of a collection. */
 export type AskHome = (
   home: string,
-  request: { readonly method: 'GET' | 'PUT'; readonly path: string; readonly body?: unknown },
+  request: { readonly method: 'PATCH' | 'PUT'; readonly path: string; readonly body: unknown },
   signal: AbortSignal,
 ) => Promise<unknown>
 
@@ -26,10 +26,12 @@ export interface SharingInit {
   readonly askHome: AskHome
 }
 
-/** Who asks: a device id, or `self` for owners. */
+/** Who asks. */
 export interface Asker {
+  /** As permissions name it: a device id, or `self` for owners. */
   readonly device: string
-  readonly name?: string
+  /** As the log names it: an owner's phone has a name of its own there. */
+  readonly line?: { readonly device: string; readonly name?: string }
 }
 
 /** Shows and changes who may use a collection. */
@@ -100,6 +102,24 @@ export class Sharing {
     return this.view(collectionId, asker)
   }
 
+  /** A device that made a collection administers it; members have it as any other. */
+  created(collectionId: string, device: string): void {
+    const signed = this.#init.policies.get(collectionId)
+    if (device === 'self' || !signed) return
+    this.#init.policies.setGrants(collectionId, [
+      ...signed.policy.grants,
+      { subject: { kind: 'device', id: device }, ...everything },
+    ])
+  }
+
+  /** Has the home rename a collection. The new name comes with its next policy. @throws SiloError home_away */
+  async askRename(collectionId: string, name: string, signal: AbortSignal): Promise<void> {
+    const signed = this.#init.policies.get(collectionId)
+    if (!signed) throw new SiloError('collection_unknown')
+    const path = `/api/collections/${encodeURIComponent(collectionId)}`
+    await this.#init.askHome(signed.policy.home, { method: 'PATCH', path, body: { name } }, signal)
+  }
+
   #require(collectionId: string, asker: Asker, wanted?: readonly Grant[]): Access {
     const access = this.#init.policies.accessOf(collectionId, asker.device)
     if (!access) {
@@ -120,7 +140,7 @@ export class Sharing {
   ): void {
     const { audit } = this.#init
     audit.record({
-      ...asker,
+      ...(asker.line ?? { device: asker.device }),
       action: 'grant',
       collectionIds: [collectionId],
       allowed,

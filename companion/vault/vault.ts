@@ -12,6 +12,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { pathError } from './extract-file.ts'
 import { ingest, type IngestParts } from './ingest.ts'
 import type { LanceStore } from './lance-store.ts'
+import type { VaultRecords } from './vault-records.ts'
 
 export interface VaultInit extends Omit<IngestParts, 'store'> {
   readonly store: LanceStore
@@ -35,6 +36,11 @@ export class Vault implements AsyncDisposable {
       const running = this.#running.get(record.id)
       return { ...record, ...(running ? { runId: running.runId } : {}) }
     })
+  }
+
+  /** Ids, names and homes only. */
+  names(): ReturnType<VaultRecords['names']> {
+    return this.#init.records.names()
   }
 
   /** Creating a collection that is there already changes nothing. */

@@ -7,6 +7,8 @@ import { exportJson, exportMarkdown } from '#shared/domain/conversation-export.t
 import { importConversation } from '#companion/chat/conversation-import.ts'
 import { searchConversations } from '#companion/chat/conversation-search.ts'
 import { ConversationStore } from '#companion/chat/conversation-store.ts'
+import { composeTeam } from '#companion/compose/team.ts'
+import { deviceId, deviceKeyPem } from '#companion/config/device-key.ts'
 import { KeyStore } from '#companion/config/key-store.ts'
 import { sameSecret } from '#companion/config/secret-file.ts'
 import { SettingsStore } from '#companion/config/settings-store.ts'
@@ -37,6 +39,8 @@ export interface HarnessOptions {
   readonly contextTokens?: number
   readonly hits?: readonly SearchHit[]
   readonly databasePath?: string
+  /** Collections of this home; the vault behind them is empty. */
+  readonly collections?: readonly { id: string; name: string }[]
   readonly speech?: SpeechService
 }
 
@@ -51,6 +55,16 @@ export function createHarness(options: HarnessOptions = {}) {
   const artifacts = new ArtifactStore(database, join(home, 'artifacts'))
   const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
   const runs = new RunRegistry(database, silentLog)
+  const deviceKey = deviceKeyPem({ read: () => undefined, write() {} })
+  const team = composeTeam({
+    companionId: deviceId(deviceKey),
+    deviceKey,
+    database,
+    changes,
+    conversations,
+    runs,
+    collections: () => options.collections ?? [],
+  })
   const models = fakeModels(engine, options.contextTokens ?? 4096)
   const searches: { query: string; collectionIds: readonly string[] }[] = []
   const vault = {
@@ -103,6 +117,7 @@ export function createHarness(options: HarnessOptions = {}) {
     artifacts,
     models,
     vault: emptyVault,
+    team,
     ...(options.speech ? { speech: options.speech } : {}),
     settings,
     keys,
@@ -140,6 +155,7 @@ export function createHarness(options: HarnessOptions = {}) {
     runs,
     conversations,
     artifacts,
+    team,
     searches,
     send,
     /** The answer's JSON, untyped: tests look at what they name. */
@@ -165,6 +181,7 @@ export function createHarness(options: HarnessOptions = {}) {
       return { ...ids, events: runs.events(ids.runId) }
     },
     async close(): Promise<void> {
+      team.close()
       await runs.close()
       database.close()
       rmSync(home, { recursive: true, force: true })

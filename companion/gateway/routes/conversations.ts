@@ -3,9 +3,11 @@ import * as v from 'valibot'
 import type { GatewayContext, GatewayEnv } from '../environment.ts'
 import { readJson } from '../openai/body.ts'
 import { requireCollections, spaceOf } from '../permission.ts'
+import { readableMessages } from '../redaction.ts'
+import { rightsOf } from '../rights.ts'
 import type { GatewayServices } from '../services.ts'
 import type { Artifact, ArtifactKind } from '#shared/domain/artifact.ts'
-import type { Conversation } from '#shared/domain/conversation.ts'
+import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -26,6 +28,9 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
   const own = (context: GatewayContext): Conversation =>
     conversations.get(context.req.param('id') ?? '', spaceOf(context.get('caller')))
 
+  const messagesOf = (context: GatewayContext, id: string): Message[] =>
+    readableMessages(conversations.messages(id), rightsOf(context, services))
+
   app.get('/conversations', (context) => {
     const { query } = parseInput(listQuery, context.req.query())
     return context.json({
@@ -35,21 +40,20 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
 
   app.post('/conversations', async (context) => {
     const request = parseInput(createConversationSchema, await readJson(context))
-    const caller = context.get('caller')
-    requireCollections(caller, request.collectionIds)
-    const conversation = conversations.create(request, spaceOf(caller))
+    requireCollections(rightsOf(context, services), request.collectionIds)
+    const conversation = conversations.create(request, spaceOf(context.get('caller')))
     changes.publish('conversations', conversation.id)
-    return context.json({ conversation, messages: conversations.messages(conversation.id) })
+    return context.json({ conversation, messages: messagesOf(context, conversation.id) })
   })
 
   app.get('/conversations/:id', (context) => {
     const conversation = own(context)
-    return context.json({ conversation, messages: conversations.messages(conversation.id) })
+    return context.json({ conversation, messages: messagesOf(context, conversation.id) })
   })
 
   app.patch('/conversations/:id', async (context) => {
     const request = parseInput(patchConversationSchema, await readJson(context))
-    requireCollections(context.get('caller'), request.collectionIds)
+    requireCollections(rightsOf(context, services), request.collectionIds)
     const conversation = conversations.patch(own(context).id, request)
     changes.publish('conversations', conversation.id)
     return context.json({ conversation })
@@ -80,13 +84,13 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
     const space = spaceOf(context.get('caller'))
     const { conversation, added } = services.importConversation(id, request, space)
     if (added > 0) changes.publish('conversations', id)
-    return context.json({ conversation, messages: conversations.messages(id) })
+    return context.json({ conversation, messages: messagesOf(context, id) })
   })
 
   app.get('/conversations/:id/export', (context) => {
     const { format, language } = parseInput(exportQuery, context.req.query())
     const conversation = own(context)
-    const messages = conversations.messages(conversation.id)
+    const messages = messagesOf(context, conversation.id)
     const text = services.exportConversation(conversation, messages, format, language)
     const type = format === 'json' ? 'application/json' : 'text/markdown'
     const name = `${conversation.title || 'silo'}.${format === 'json' ? 'json' : 'md'}`

@@ -4,6 +4,8 @@ import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { GatewayEnv } from '../environment.ts'
 import { readJson } from '../openai/body.ts'
 import { spaceOf } from '../permission.ts'
+import { rightsOf } from '../rights.ts'
+import type { GatewayServices } from '../services.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { createUploadSchema } from '#shared/protocol/upload.ts'
 
@@ -17,7 +19,10 @@ export function isUploadPart(method: string, path: string): boolean {
 }
 
 /** Files that a device sends into a collection. */
-export function uploadRoutes(uploads: Uploads): Hono<GatewayEnv> {
+export function uploadRoutes(
+  uploads: Uploads,
+  services: Pick<GatewayServices, 'team'>,
+): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>()
 
   app.get('/uploads', (context) =>
@@ -26,6 +31,7 @@ export function uploadRoutes(uploads: Uploads): Hono<GatewayEnv> {
 
   app.post('/uploads', async (context) => {
     const request = parseInput(createUploadSchema, await readJson(context))
+    rightsOf(context, services).require(request.collectionId, 'write', 'write')
     return context.json({ upload: await uploads.create(request, spaceOf(context.get('caller'))) }, 201) // prettier-ignore
   })
 
@@ -37,7 +43,12 @@ export function uploadRoutes(uploads: Uploads): Hono<GatewayEnv> {
     const { offset } = parseInput(partQuery, context.req.query())
     const { body, signal } = context.req.raw
     const space = spaceOf(context.get('caller'))
-    const upload = await uploads.write(context.req.param('id'), space, offset, body, signal)
+    const id = context.req.param('id')
+    const { collectionId } = uploads.get(id, space)
+    const rights = rightsOf(context, services)
+    const upload = await rights.during([collectionId], 'write', 'write', signal, (signal) =>
+      uploads.write(id, space, offset, body, signal),
+    )
     return context.json({ upload })
   })
 
@@ -45,7 +56,14 @@ export function uploadRoutes(uploads: Uploads): Hono<GatewayEnv> {
     const space = spaceOf(context.get('caller'))
     // Checking a large file goes on when the caller goes away: it asks again.
     const signal = AbortSignal.timeout(15 * 60_000)
-    return context.json({ upload: await uploads.complete(context.req.param('id'), space, signal) })
+    const id = context.req.param('id')
+    const { collectionId, size, name } = uploads.get(id, space)
+    const rights = rightsOf(context, services)
+    const upload = await rights.during([collectionId], 'write', 'write', signal, (signal) =>
+      uploads.complete(id, space, signal),
+    )
+    rights.note({ action: 'write', collectionIds: [collectionId], allowed: true, count: size, detail: name }) // prettier-ignore
+    return context.json({ upload })
   })
 
   app.delete('/uploads/:id', async (context) => {

@@ -1,11 +1,14 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
-import type { GatewayEnv } from '../environment.ts'
+import type { GatewayContext, GatewayEnv } from '../environment.ts'
 import { listFolder } from '../folders.ts'
 import { readJson } from '../openai/body.ts'
-import { roleOf } from '../permission.ts'
+import { rightsOf } from '../rights.ts'
 import type { GatewayServices } from '../services.ts'
+import { reaches } from '#companion/team/granted.ts'
+import type { Collection } from '#shared/domain/vault.ts'
 import { parseInput } from '#shared/errors/parse.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
 import {
   createCollectionSchema,
   patchCollectionSchema,
@@ -27,31 +30,62 @@ const folderQuery = v.object({ path: v.optional(v.pipe(v.string(), v.maxLength(4
 
 /** Collections, their documents, search, and the folder picker. */
 export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
-  const { vault, changes, conversations } = services
+  const { vault, changes, conversations, team } = services
   const app = new Hono<GatewayEnv>()
 
-  app.get('/collections', async (context) =>
-    context.json({
-      collections: roleOf(context.get('caller')) === 'guest' ? [] : await vault.collections(),
-    }),
-  )
+  /** As this caller may see it. @throws SiloError collection_unknown */
+  const shown = (context: GatewayContext, collection: Collection): Collection => {
+    const access = rightsOf(context, services).accessOf(collection.id)
+    if (!access) throw new SiloError('collection_unknown')
+    // Where documents lie on this computer is of use only to who adds some.
+    const roots = reaches(access.level, 'write') ? collection.roots : []
+    return { ...collection, access, roots }
+  }
+
+  app.get('/collections', async (context) => {
+    const rights = rightsOf(context, services)
+    const collections = await vault.collections()
+    return context.json({
+      collections: collections
+        .filter(({ id }) => rights.may(id, 'read'))
+        .map((collection) => shown(context, collection)),
+    })
+  })
 
   app.post('/collections', async (context) => {
     const request = parseInput(createCollectionSchema, await readJson(context))
+    const rights = rightsOf(context, services)
+    // An id that is taken by what the caller may not see gives it nothing.
+    const isNew = team.policies.get(request.id)?.policy.removed !== false
+    if (!isNew) rights.require(request.id, 'read', 'write')
     const collection = await vault.createCollection(request)
+    if (isNew) {
+      team.sharing.created(collection.id, rights.device)
+      rights.note({ action: 'write', collectionIds: [collection.id], allowed: true, detail: collection.name }) // prettier-ignore
+    }
     changes.publish('vault', collection.id)
-    return context.json({ collection })
+    return context.json({ collection: shown(context, collection) })
   })
 
   app.patch('/collections/:id', async (context) => {
     const { name } = parseInput(patchCollectionSchema, await readJson(context))
-    const collection = await vault.renameCollection(context.req.param('id'), name)
+    const id = context.req.param('id')
+    const rights = rightsOf(context, services)
+    rights.require(id, 'admin', 'write')
+    if (!team.policies.isOwn(id)) await team.sharing.askRename(id, name, context.req.raw.signal)
+    const collection = await vault.renameCollection(id, name)
+    rights.note({ action: 'write', collectionIds: [id], allowed: true, detail: name })
     changes.publish('vault', collection.id)
-    return context.json({ collection })
+    return context.json({ collection: shown(context, collection) })
   })
 
   app.delete('/collections/:id', async (context) => {
     const id = context.req.param('id')
+    const rights = rightsOf(context, services)
+    // Of a collection that is at home elsewhere only the copy goes: that is for the owners here.
+    if (rights.device !== 'self' || team.policies.isOwn(id)) rights.require(id, 'admin', 'remove')
+    if (rights.device !== 'self' && !team.policies.isOwn(id)) throw new SiloError('access_missing')
+    const name = team.policies.get(id)?.policy.name
     // An ingest into it would fill what is being removed.
     for (const run of services.runs.list({ activeOnly: true }))
       if (run.kind === 'ingest' && run.subject === id) {
@@ -59,6 +93,7 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
         await services.runs.finished(run.id)
       }
     await vault.removeCollection(id)
+    rights.note({ action: 'remove', collectionIds: [id], allowed: true, ...(name === undefined ? {} : { detail: name }) }) // prettier-ignore
     conversations.forgetCollection(id)
     changes.publish('vault', id)
     changes.publish('conversations')
@@ -67,21 +102,45 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
 
   app.get('/collections/:id/documents', async (context) => {
     const page = parseInput(documentsQuery, context.req.query())
-    return context.json(await vault.documents(context.req.param('id'), page))
+    const id = context.req.param('id')
+    rightsOf(context, services).require(id, 'read', 'open')
+    return context.json(await vault.documents(id, page))
   })
 
-  app.get('/collections/:id/problems', async (context) =>
-    context.json({ problems: await vault.problems(context.req.param('id')) }),
-  )
+  app.get('/collections/:id/problems', async (context) => {
+    const id = context.req.param('id')
+    rightsOf(context, services).require(id, 'read', 'open')
+    return context.json({ problems: await vault.problems(id) })
+  })
 
   app.get('/documents/:id/text', async (context) => {
     const range = parseInput(textQuery, context.req.query())
-    return context.json(await vault.documentText(context.req.param('id'), range))
+    const text = await vault.documentText(context.req.param('id'), range)
+    const { collectionId, title } = text.document
+    const rights = rightsOf(context, services)
+    const line = { action: 'open', collectionIds: [collectionId], detail: title } as const
+    const allowed = rights.may(collectionId, 'read')
+    rights.note({ ...line, allowed })
+    if (!allowed) throw new SiloError('document_unknown')
+    return context.json(text)
   })
 
   app.post('/search', async (context) => {
     const request = parseInput(searchRequestSchema, await readJson(context))
-    return context.json({ hits: await vault.search(request, context.req.raw.signal) })
+    const rights = rightsOf(context, services)
+    const asked = request.collectionIds.length > 0 ? request.collectionIds : rights.readable()
+    if (asked.length === 0) return context.json({ hits: [] })
+    const hits = await rights.during(asked, 'read', 'search', context.req.raw.signal, (signal) =>
+      vault.search({ ...request, collectionIds: asked }, signal),
+    )
+    rights.note({
+      action: 'search',
+      collectionIds: asked,
+      allowed: true,
+      count: hits.length,
+      detail: request.query,
+    })
+    return context.json({ hits })
   })
 
   app.get('/folders', async (context) => {
