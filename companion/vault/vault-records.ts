@@ -87,19 +87,7 @@ export class VaultRecords {
     return this.database
       .prepare('SELECT * FROM collections ORDER BY created_at, id')
       .all()
-      .map(collectionOf)
-  }
-
-  /** Ids, names and homes only. */
-  names(): Pick<CollectionRecord, 'id' | 'name' | 'home'>[] {
-    return this.database
-      .prepare('SELECT id, name, home FROM collections ORDER BY created_at, id')
-      .all()
-      .map((row) => ({
-        id: String(row.id),
-        name: String(row.name),
-        ...(row.home === null ? {} : { home: String(row.home) }),
-      }))
+      .map((row) => collectionOf(row))
   }
 
   collection(id: string): CollectionRecord | undefined {
