@@ -5,6 +5,7 @@ import type { IconName } from '#web/ui/icons.ts'
 export const pages = [
   { key: 'chat', href: '/', icon: 'chat', least: 'guest' },
   { key: 'inbox', href: '/inbox', icon: 'inbox', least: 'guest' },
+  { key: 'notes', href: '/notes', icon: 'note', least: 'owner' },
   { key: 'vault', href: '/vault', icon: 'vault', least: 'member' },
   { key: 'models', href: '/models', icon: 'models', least: 'owner' },
   { key: 'devices', href: '/devices', icon: 'phone', least: 'guest' },

@@ -3,6 +3,7 @@ import { translator } from '#web/ui/i18n.svelte.ts'
 export const t = translator({
   en: {
     chat: 'Chat',
+    notes: 'Notes',
     vault: 'Vault',
     models: 'Models',
     devices: 'Devices',
@@ -99,6 +100,7 @@ export const t = translator({
   },
   zh: {
     chat: '对话',
+    notes: '笔记',
     vault: '知识库',
     models: '模型',
     devices: '设备',
