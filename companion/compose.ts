@@ -16,6 +16,7 @@ import { composePush } from './compose/push.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeSpeech } from './compose/speech.ts'
 import { composeTeam } from './compose/team.ts'
+import { composeTeamPeers, homeAsker } from './compose/team-peers.ts'
 import { composeUploads } from './compose/uploads.ts'
 import type { Config } from './config/config.ts'
 import { lockHome } from './config/home-lock.ts'
@@ -173,8 +174,14 @@ async function build(
     conversations,
     runs,
     collections: () => vault.names(),
+    given: (id, home) => teamPeers?.collections.given(id, home),
+    askHome: homeAsker(
+      () => link.roads,
+      (id) => teamPeers?.collections.ownerName(id) ?? id.slice(-8),
+    ),
   })
   closers.push(() => team.close())
+  let teamPeers: ReturnType<typeof composeTeamPeers> | undefined
   const chat = new ChatService(
     {
       conversations,
@@ -228,6 +235,18 @@ async function build(
   closers.push(() => link[Symbol.asyncDispose]())
   closers.push(lan.addresses.onAddressesChanged(() => link.networkChanged()))
   if (overrides.link?.mdns !== false) closers.push(lan.followLink(() => link.state === 'on'))
+
+  teamPeers = composeTeamPeers({
+    companionId,
+    name: link.self().name,
+    database,
+    changes,
+    policies: team.policies,
+    roads: link.roads,
+    vault,
+    log,
+  })
+  closers.push(() => teamPeers?.[Symbol.asyncDispose]())
 
   let port = config.port
   const services: GatewayServices = {
@@ -295,6 +314,7 @@ async function build(
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
     team,
+    teamPeers,
     settings,
     keys,
     egress,

@@ -7,7 +7,7 @@ import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import { AuditLog } from '#companion/team/audit.ts'
 import { guardedSearch } from '#companion/team/chat-search.ts'
-import { Policies } from '#companion/team/policies.ts'
+import { Policies, type PoliciesInit } from '#companion/team/policies.ts'
 import { followRevocations } from '#companion/team/revocation.ts'
 import { Sharing, type AskHome } from '#companion/team/sharing.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -24,6 +24,8 @@ interface Parts {
   collections(): readonly { id: string; name: string; home?: string }[]
   /** Where there is a way to other companions. */
   readonly askHome?: AskHome
+  /** What another home lets this companion do by its role there. */
+  readonly given?: PoliciesInit['given']
 }
 
 /** Who may do what with the collections, and the log of what was done. */
@@ -47,6 +49,7 @@ export function composeTeam(parts: Parts): Team {
     keyPem: deviceKey,
     devices,
     collections: () => parts.collections(),
+    ...(parts.given ? { given: parts.given } : {}),
   })
   const audit = new AuditLog({
     database,

@@ -22,6 +22,7 @@ import { sharingRoutes } from './routes/sharing.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
+import { teamRoutes } from './routes/team.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { GatewayServices } from './services.ts'
@@ -83,6 +84,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.lan) app.route('/api', lanRoutes(services.lan))
   if (services.link) app.route('/api', linkRoutes(services.link))
   if (services.link) app.route('/api', joinRoutes(services.link))
+  if (services.teamPeers) app.route('/api', teamRoutes(services.teamPeers))
   const openAi = { models: services.models, log: services.log, version: services.version }
   app.route('/v1', createOpenAiApi(openAi))
   app.route('/api', createOllamaDetection(openAi))

@@ -32,6 +32,8 @@ const openTo: readonly (readonly [role: Role, methods: string, path: RegExp])[] 
   ['guest', 'GET', /^\/api\/page-models(\/.+)?$/],
   ['guest', 'GET POST DELETE', /^\/api\/push(\/.+)?$/],
   ['guest', 'GET', /^\/api\/replica(\/[^/]+\/feed)?$/],
+  // Which companion it is from, and what of it is believed, is decided there.
+  ['guest', 'POST', /^\/api\/team\/offers$/],
   ['member', 'POST', /^\/api\/collections$/],
 ]
 

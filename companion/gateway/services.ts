@@ -15,8 +15,11 @@ import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
 import type { AuditLog } from '#companion/team/audit.ts'
+import type { Exchange } from '#companion/team/exchange.ts'
+import type { Federation } from '#companion/team/federation.ts'
 import type { Policies } from '#companion/team/policies.ts'
 import type { Sharing } from '#companion/team/sharing.ts'
+import type { TeamCollections } from '#companion/team/team-collections.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
@@ -86,6 +89,13 @@ export interface TeamService {
   readonly audit: AuditLog
 }
 
+/** The companions this one is paired with, and their collections. */
+export interface TeamPeersService {
+  readonly collections: TeamCollections
+  readonly exchange: Exchange
+  readonly federation: Federation
+}
+
 /** What the gateway serves. Built by compose.ts. */
 export interface GatewayServices {
   readonly companionId: string
@@ -131,6 +141,7 @@ export interface GatewayServices {
   readonly replica?: ReplicaFeed
   readonly lan?: LanService
   readonly link?: Link
+  readonly teamPeers?: TeamPeersService
   /** Compares in constant time. */
   sameSecret(given: string, expected: string): boolean
 }

@@ -3,7 +3,8 @@ import type { PeerRoads } from '#companion/link/peer-roads.ts'
 import type { Log } from '#companion/observe/log.ts'
 import { documentTextSchema, type DocumentText, type SearchHit } from '#shared/domain/vault.ts'
 import { fromWire, SiloError, wireErrorSchema } from '#shared/errors/silo-error.ts'
-import { searchResponseSchema, type SearchFilters, type Unreachable } from '#shared/protocol/search.ts' // prettier-ignore
+import type { PassageAnswer, PassageRequest, PassageSource } from '#shared/contracts/passage-source.ts' // prettier-ignore
+import { searchResponseSchema, type Unreachable } from '#shared/protocol/search.ts'
 import type { Policies } from './policies.ts'
 import type { LivePart, TeamCollections } from './team-collections.ts'
 import type { RemoteDocument, TeamRecords } from './team-records.ts'
@@ -19,15 +20,10 @@ export interface FederationInit {
   readonly holderLimitMs?: number
 }
 
-export interface LiveQuestion {
-  readonly query: string
-  readonly collectionIds: readonly string[]
-  readonly limit: number
-  readonly filters?: SearchFilters
-}
-
 const holderLimitMs = 4000
 const textLimitMs = 10_000
+/** What one request may ask for. */
+const mostHits = 50
 const failureSchema = v.object({ error: wireErrorSchema })
 const refusals = new Set(['collection_unknown', 'access_missing', 'forbidden', 'document_unknown'])
 
@@ -35,26 +31,18 @@ const refusals = new Set(['collection_unknown', 'access_missing', 'forbidden', '
  * Asks the companions that hold what this one may read but has no copy of. They answer from what they hold and by what
  * this companion may; it asks only for what its own caller may read, so that nobody gets more by asking through it.
  */
-export class Federation {
+export class Federation implements PassageSource {
+  readonly id = 'team'
   readonly #init: FederationInit
 
   constructor(init: FederationInit) {
     this.#init = init
   }
 
-  /**
-   * Passages of the parts that are not here, best first for each holder, and who could not be asked. Never rejects but
-   * by the signal.
-   * @param device who asks, as permissions name it
-   */
-  async ask(
-    question: LiveQuestion,
-    device: string,
-    signal: AbortSignal,
-  ): Promise<{ hits: SearchHit[]; unreachable: Unreachable[] }> {
+  async search(request: PassageRequest, signal: AbortSignal): Promise<PassageAnswer> {
     const { policies, collections, roads } = this.#init
-    const allowed = question.collectionIds.filter((id) => policies.accessOf(id, device))
-    const owners = question.filters?.owners
+    const { owners } = request.filters
+    const allowed = request.collectionIds.filter((id) => policies.accessOf(id, request.caller))
     const parts = collections
       .liveParts(allowed)
       .filter(({ owner }) => owners === undefined || owners.includes(owner))
@@ -65,20 +53,25 @@ export class Federation {
       if (holder === undefined) unreachable.set(part.owner, missing(part, 'holder_away'))
       else byHolder.set(holder, [...(byHolder.get(holder) ?? []), part])
     }
-    const found = await Promise.all(
+    const answers = await Promise.all(
       [...byHolder].map(async ([holder, asked]) => {
         try {
-          return await this.#askHolder(holder, asked, question, signal)
+          return await this.#askHolder(holder, asked, request, signal)
         } catch (error) {
           signal.throwIfAborted()
           this.#init.log.debug('a holder could not be asked', { device: holder, error })
           const code = error instanceof SiloError ? error.code : 'bad_response'
           for (const part of asked) unreachable.set(part.owner, missing(part, code))
-          return []
+          return { hits: [], found: false }
         }
       }),
     )
-    return { hits: found.flat(), unreachable: [...unreachable.values()] }
+    return {
+      // What one holder holds to be an answer comes before what another merely found nearest.
+      hits: answers.toSorted((a, b) => Number(b.found) - Number(a.found)).flatMap(({ hits }) => hits), // prettier-ignore
+      found: answers.some(({ found }) => found),
+      unreachable: [...unreachable.values()],
+    }
   }
 
   /**
@@ -112,16 +105,16 @@ export class Federation {
   async #askHolder(
     holder: string,
     parts: readonly LivePart[],
-    question: LiveQuestion,
+    question: PassageRequest,
     signal: AbortSignal,
-  ): Promise<SearchHit[]> {
+  ): Promise<{ hits: SearchHit[]; found: boolean }> {
     const owners = [...new Set(parts.map(({ owner }) => owner))]
     const collectionIds = [...new Set(parts.map(({ collectionId }) => collectionId))]
     const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#init.holderLimitMs ?? holderLimitMs)]) // prettier-ignore
     const body = {
-      query: question.query,
+      query: question.text,
       collectionIds,
-      limit: question.limit,
+      limit: Math.min(question.limit, mostHits),
       filters: { ...question.filters, owners },
       // What the words mean was found out here already.
       understand: false,
@@ -148,7 +141,7 @@ export class Federation {
       return [{ ...hit, owner, ownerName }]
     })
     this.#init.records.rememberDocuments(documents)
-    return hits.slice(0, question.limit)
+    return { hits: hits.slice(0, mostHits), found: answer.found && hits.length > 0 }
   }
 
   async #request<S extends v.GenericSchema>(

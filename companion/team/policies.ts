@@ -3,7 +3,7 @@ import type { Role } from '#shared/domain/device.ts'
 import type { Access, AccessLevel, CollectionPolicy, Grant, Group, SignedPolicy } from '#shared/domain/sharing.ts' // prettier-ignore
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { AccessPolicy } from './access-policy.ts'
-import { everything, grantedTo, reaches } from './granted.ts'
+import { everything, grantedTo, reaches, union } from './granted.ts'
 import { PolicyRecords } from './policy-records.ts'
 import { canonicalJson, isSigned, signPolicy } from './policy-signature.ts'
 
@@ -16,6 +16,8 @@ export interface PoliciesInit {
   devices(): readonly { id: string; role: Role }[]
   /** The collections of the vault; `home` where it is another device. */
   collections(): readonly { id: string; name: string; home?: string }[]
+  /** What another home lets this companion do by its role there, which is in no policy. */
+  given?(collectionId: string, home: string): Access | undefined
 }
 
 /** What a collection begins with: members read and fill it and keep copies, guests have nothing. */
@@ -37,7 +39,6 @@ export class Policies implements AccessPolicy {
   readonly #policies = new Map<string, SignedPolicy>()
   readonly #listeners = new Set<(collectionId?: string) => void>()
   #groups: readonly Group[]
-  /** Owner devices and members, as the policies count them. */
   #roles: ReadonlyMap<string, Role>
 
   constructor(init: PoliciesInit) {
@@ -53,9 +54,17 @@ export class Policies implements AccessPolicy {
   accessOf(collectionId: string, device: string): Access | undefined {
     const policy = this.#policies.get(collectionId)?.policy
     if (!policy || policy.removed) return undefined
-    if (device === 'self' || this.#roles.get(device) === 'owner')
-      return policy.home === this.#init.self ? everything : grantedTo(policy, this.#init.self)
-    return grantedTo(policy, device)
+    const { self, given } = this.#init
+    if (device === policy.home) return everything
+    if (device !== 'self' && this.#roles.get(device) !== 'owner') return grantedTo(policy, device)
+    if (policy.home === self) return everything
+    const parts = [grantedTo(policy, self), given?.(collectionId, policy.home)]
+    return union(parts.filter((part) => part !== undefined))
+  }
+
+  /** What another home lets this companion do is something else now. */
+  givenChanged(collectionId?: string): void {
+    this.#tell(collectionId)
   }
 
   allowed(device: string, level: AccessLevel): readonly string[] {
@@ -152,7 +161,7 @@ export class Policies implements AccessPolicy {
     this.#roles = roles
     const changed = new Set([...this.#forgetDevices(gone), ...this.#refreshAll()])
     for (const id of changed) this.#tell(id)
-    // What owners may do is in no policy.
+    // Where no collection is, roles are news all the same.
     if (rolesChanged && changed.size === 0) this.#tell()
   }
 
@@ -218,14 +227,15 @@ export class Policies implements AccessPolicy {
       ? []
       : wanted.grants.filter(({ subject }) => subject.kind !== 'group' || groups.has(subject.id))
     const named = new Set(grants.flatMap(({ subject }) => subject.kind === 'group' ? [subject.id] : [])) // prettier-ignore
+    const ofRole = (role: Role): string[] =>
+      [...this.#roles].flatMap(([id, each]) => (each === role ? [id] : [])).sort()
     const forMembers = grants.some(({ subject }) => subject.kind === 'members')
     const next = {
       ...wanted,
       grants,
       groups: [...named].sort().map((id) => groups.get(id)!),
-      members: forMembers
-        ? [...this.#roles].flatMap(([id, role]) => (role === 'member' ? [id] : [])).sort()
-        : [],
+      members: forMembers ? ofRole('member') : [],
+      owners: ofRole('owner'),
     }
     if (before && essence(before) === essence(next)) return false
     const version = Math.max(before?.version ?? 0, wanted.version) + 1
@@ -266,7 +276,7 @@ function isWithinLimits(policy: CollectionPolicy): boolean {
     policy.name.length <= limits.name &&
     policy.grants.length <= limits.grants &&
     policy.groups.length <= limits.groups &&
-    policy.members.length + members <= limits.members
+    policy.members.length + members + (policy.owners?.length ?? 0) <= limits.members
   )
 }
 

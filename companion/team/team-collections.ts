@@ -86,6 +86,11 @@ export class TeamCollections {
     return this.#reconciling
   }
 
+  /** Resolves when what was begun is done. */
+  settled(): Promise<void> {
+    return this.#reconciling
+  }
+
   /** Whether the others' part of a collection is to be kept here, as far as that is allowed. */
   keepsCopy(collectionId: string): boolean {
     if (!this.#mayCopy(collectionId)) return false

@@ -47,6 +47,10 @@ export const collectionSchema = v.object({
   source: v.optional(v.picklist(['own', 'copy', 'live'])),
   /** What the caller may do; absent: everything. */
   access: v.optional(accessSchema),
+  /** The others' part of it is kept here; absent where there are no others. */
+  keepCopy: v.optional(v.boolean()),
+  /** It may be kept here. */
+  mayCopy: v.optional(v.boolean()),
   /** Devices with documents in it, this one included. */
   holders: v.optional(v.array(holderSchema)),
   /** Roots are watched and read again when they change. */

@@ -76,6 +76,85 @@ export const vaultErrors = define({
     recovery: 'retry',
   },
 
+  // Reading folders
+  file_secret: {
+    httpStatus: 422,
+    retryable: false,
+    en: 'Passed over: files of this name hold keys or passwords.',
+    zh: '已跳过：此类文件通常保存密钥或密码。',
+  },
+  file_link: {
+    httpStatus: 422,
+    retryable: false,
+    en: 'Passed over: a link to another place. Add that place itself to have it read.',
+    zh: '已跳过：这是指向其他位置的链接。如需读取，请直接添加该位置。',
+  },
+  path_too_long: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'The name or path is longer than this system can open.',
+    zh: '名称或路径过长，本系统无法打开。',
+  },
+  path_loop: {
+    httpStatus: 400,
+    retryable: false,
+    en: 'The links at “{path}” lead in a circle.',
+    zh: '“{path}”处的链接相互循环。',
+    recovery: 'choose-folder',
+  },
+  root_unmounted: {
+    httpStatus: 409,
+    retryable: true,
+    en: '“{path}” is empty and not the folder that was read before. Is a drive unplugged? Nothing was removed.',
+    zh: '“{path}”为空，且不是之前读取的文件夹。是否有硬盘未连接？未移除任何内容。',
+    recovery: 'retry',
+  },
+  no_space: {
+    httpStatus: 507,
+    retryable: true,
+    en: 'The disk of the data folder is full. What was read until now is kept; read again when there is room.',
+    zh: '数据文件夹所在磁盘已满。已读取的内容均已保留，腾出空间后可重新读取。',
+    recovery: 'free-disk',
+  },
+
+  // Notes
+  note_unknown: {
+    httpStatus: 404,
+    retryable: false,
+    en: 'There is no such note.',
+    zh: '没有此笔记。',
+  },
+  note_conflict: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'The note was changed elsewhere in the meantime.',
+    zh: '该笔记已在别处被修改。',
+  },
+  note_exists: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'There is something at “{path}” already.',
+    zh: '“{path}”处已有内容。',
+  },
+  note_name_refused: {
+    httpStatus: 400,
+    retryable: false,
+    en: '“{path}” cannot be a name on every device. Try “{safe}”.',
+    zh: '并非所有设备都支持名称“{path}”。可改用“{safe}”。',
+  },
+  note_unreadable: {
+    httpStatus: 422,
+    retryable: false,
+    en: 'The note is not text, or larger than {limit} bytes.',
+    zh: '该笔记不是文本，或大于 {limit} 字节。',
+  },
+  clip_empty: {
+    httpStatus: 422,
+    retryable: false,
+    en: 'There is no text to keep on this page.',
+    zh: '此网页没有可保存的文字。',
+  },
+
   // Copies on a phone
   replica_refused: {
     httpStatus: 403,
@@ -206,5 +285,13 @@ export const vaultErrors = define({
     retryable: true,
     en: 'The way to this file leads through a link or a file.',
     zh: '此文件的路径经过了链接或文件。',
+  },
+  // Reading
+  ocr_failed: {
+    httpStatus: 500,
+    retryable: true,
+    en: 'The text in this picture could not be recognised.',
+    zh: '无法识别此图片中的文字。',
+    recovery: 'retry',
   },
 })

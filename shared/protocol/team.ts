@@ -37,7 +37,7 @@ export const joinSchema = v.object({
 export type Join = v.InferOutput<typeof joinSchema>
 export const joinResponseSchema = v.object({ join: joinSchema })
 
-// GET /api/team → the companions this one is paired with. For every paired device that is an owner.
+// GET /api/team → the companions this one is paired with, and what each lets the other read. Owners only.
 export const teamCompanionSchema = v.object({
   id: peerIdSchema,
   name: deviceNameSchema,
@@ -49,12 +49,14 @@ export const teamCompanionSchema = v.object({
   since: v.optional(v.number()),
   address: v.optional(addressSchema),
   /** Collections it lets this companion read. */
-  collectionIds: v.array(idSchema),
+  theirs: v.array(idSchema),
+  /** Collections of this companion that it may read. */
+  ours: v.array(idSchema),
 })
 export type TeamCompanion = v.InferOutput<typeof teamCompanionSchema>
 export const teamSchema = v.object({ companions: v.array(teamCompanionSchema) })
 
-// PUT /api/team/collections/:id {keepCopy} → {collection}: whether the others' part of it is kept here. Owners only.
+// PUT /api/team/collections/:id {keepCopy} → 204: whether the others' part of it is kept here. Owners only.
 export const keepCopySchema = v.object({ keepCopy: v.boolean() })
 
 /** A dataset that the sender of an offer has, its own or a copy. */
@@ -75,18 +77,10 @@ export const offerSchema = v.object({
 })
 export type Offer = v.InferOutput<typeof offerSchema>
 
-// POST /api/team/offers → {offers, withdrawn}: between companions, on connecting and after every change. Each side says
+// POST /api/team/offers {offers, withdrawn} → 204: between companions, on connecting and after every change. Each side says
 // all that the other may read with it; `withdrawn` are policies by which the receiver may no longer read what it could.
 export const offersSchema = v.object({
   offers: v.pipe(v.array(offerSchema), v.maxLength(1000)),
   withdrawn: v.pipe(v.array(signedPolicySchema), v.maxLength(1000)),
 })
 export type Offers = v.InferOutput<typeof offersSchema>
-
-/** A device whose documents a question should have been put to, and could not be. */
-export const missingHolderSchema = v.object({
-  deviceId: v.string(),
-  name: v.string(),
-  reason: v.picklist(['away', 'timeout', 'refused', 'failed']),
-})
-export type MissingHolder = v.InferOutput<typeof missingHolderSchema>

@@ -6,7 +6,7 @@ import { readJson } from '../openai/body.ts'
 import { rightsOf } from '../rights.ts'
 import type { GatewayServices } from '../services.ts'
 import { reaches } from '#companion/team/granted.ts'
-import type { Collection } from '#shared/domain/vault.ts'
+import type { Collection, DocumentText } from '#shared/domain/vault.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import {
@@ -30,7 +30,7 @@ const folderQuery = v.object({ path: v.optional(v.pipe(v.string(), v.maxLength(4
 
 /** Collections, their documents, search, and the folder picker. */
 export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
-  const { vault, changes, conversations, team } = services
+  const { vault, changes, conversations, team, teamPeers } = services
   const app = new Hono<GatewayEnv>()
 
   /** As this caller may see it. @throws SiloError collection_unknown */
@@ -39,7 +39,25 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
     if (!access) throw new SiloError('collection_unknown')
     // Where documents lie on this computer is of use only to who adds some.
     const roots = reaches(access.level, 'write') ? collection.roots : []
-    return { ...collection, access, roots }
+    return { ...(teamPeers?.collections.describe(collection) ?? collection), access, roots }
+  }
+
+  /** What lies here, else what a companion that holds it says. @throws SiloError document_unknown, holder_away */
+  const textOf = async (
+    context: GatewayContext,
+    id: string,
+    range: { start: number; length: number },
+  ): Promise<DocumentText> => {
+    try {
+      return await vault.documentText(id, range)
+    } catch (error) {
+      if (!(error instanceof SiloError && error.code === 'document_unknown')) throw error
+      const { device } = rightsOf(context, services)
+      const { signal } = context.req.raw
+      const text = await teamPeers?.federation.documentText(id, range, device, signal)
+      if (!text) throw error
+      return text
+    }
   }
 
   app.get('/collections', async (context) => {
@@ -115,7 +133,7 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
 
   app.get('/documents/:id/text', async (context) => {
     const range = parseInput(textQuery, context.req.query())
-    const text = await vault.documentText(context.req.param('id'), range)
+    const text = await textOf(context, context.req.param('id'), range)
     const { collectionId, title } = text.document
     const rights = rightsOf(context, services)
     const line = { action: 'open', collectionIds: [collectionId], detail: title } as const
