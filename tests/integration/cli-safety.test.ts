@@ -19,7 +19,7 @@ const backupFile = join(folder, 'all.silo')
 const passphraseFile = join(folder, 'passphrase')
 const passphrase = 'eine lange Passphrase 口令'
 const fact = 'The tulips are watered every Tuesday.'
-const collectionId = 'garden'
+const collectionId = 'garden-collection'
 
 beforeAll(() => {
   mkdirSync(join(home, 'models'), { recursive: true })

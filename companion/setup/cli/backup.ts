@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { backup as writeBackup, restore as readBackup } from '#companion/backup/backup.ts'
 import { deviceId, deviceKeyPem } from '#companion/config/device-key.ts'
@@ -10,7 +9,7 @@ import { openSeal, readEnvelope, type Seal } from '#companion/seal/seal.ts'
 import { SecretFiles } from '#companion/seal/secret-files.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { required, textOption, type Invocation } from './command.ts'
-import { ask, newPassphrase } from './encrypt.ts'
+import { ask, newPassphrase, passphraseIn } from './encrypt.ts'
 import { bytesText } from './terminal.ts'
 import { untilStopped } from './watch.ts'
 
@@ -47,7 +46,7 @@ export async function restore(invocation: Invocation): Promise<void> {
   const { terminal, config } = invocation
   const path = resolve(required(invocation, 0, 'path'))
   const file = textOption(invocation, 'passphrase-file')
-  const passphrase = file ? readFileSync(resolve(file), 'utf8').replace(/\r?\n$/, '') : await ask(terminal, 'ask_passphrase') // prettier-ignore
+  const passphrase = file ? passphraseIn(file) : await ask(terminal, 'ask_passphrase')
   const result = await untilStopped((signal) =>
     readBackup({ path, passphrase, home: config.home }, signal, (done) =>
       terminal.progress({ type: 'progress', stage: 'restoring', done, unit: 'files' }),

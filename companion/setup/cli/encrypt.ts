@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { lockHome } from '#companion/config/home-lock.ts'
 import { changePassphrase, decryptHome, encryptHome } from '#companion/seal/encryption.ts'
 import { systemKeychain, type Keychain } from '#companion/seal/keychain.ts'
@@ -98,10 +98,19 @@ async function currentSecrets({ terminal, config }: Invocation): Promise<Secrets
 export async function newPassphrase(invocation: Invocation): Promise<string> {
   const { terminal } = invocation
   const path = textOption(invocation, 'new-passphrase-file')
-  if (path) return readFileSync(join(process.cwd(), path), 'utf8').replace(/\r?\n$/, '')
+  if (path) return passphraseIn(path)
   const first = await ask(terminal, 'ask_new_passphrase')
   if (first === (await ask(terminal, 'ask_again'))) return first
   throw new SiloError('bad_request', { params: { detail: terminal.text('not_the_same') } })
+}
+
+/** The first line of a file, as it is. @throws SiloError path_not_found */
+export function passphraseIn(path: string): string {
+  try {
+    return readFileSync(resolve(path), 'utf8').replace(/\r?\n[\s\S]*$/, '')
+  } catch (cause) {
+    throw new SiloError('path_not_found', { params: { path }, cause })
+  }
 }
 
 export async function ask(
