@@ -23,9 +23,15 @@ export function isFor(grant: Grant, device: string, policy: CollectionPolicy): b
   return policy.groups.some(({ id, members }) => id === subject.id && members.includes(device))
 }
 
-/** What the grants of a policy give a device; undefined for nothing, and once the collection is removed. */
+/** Owners of the home, and the home itself. */
+export function isOwner(policy: CollectionPolicy, device: string): boolean {
+  return policy.home === device || policy.owners?.includes(device) === true
+}
+
+/** What a policy gives a device; undefined for nothing, and once the collection is removed. */
 export function grantedTo(policy: CollectionPolicy, device: string): Access | undefined {
   if (policy.removed) return undefined
+  if (isOwner(policy, device)) return everything
   return union(policy.grants.filter((grant) => isFor(grant, device, policy)))
 }
 

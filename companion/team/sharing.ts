@@ -4,7 +4,7 @@ import { parseInput } from '#shared/errors/parse.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { sharingResponseSchema, type Effective, type PutSharing, type Sharing as SharingView, type SharingDevice } from '#shared/protocol/sharing.ts' // prettier-ignore
 import type { AuditLog } from './audit.ts'
-import { everything, grantedTo, isFor, reaches, subjectKey } from './granted.ts'
+import { everything, grantedTo, isFor, isOwner, reaches, subjectKey } from './granted.ts'
 import type { Policies } from './policies.ts'
 
 /** The API of the companion that is the home of a collection. */
@@ -180,15 +180,14 @@ export class Sharing {
       ...policy.grants.flatMap(({ subject }) => (subject.kind === 'device' ? [subject.id] : [])),
       ...policy.groups.flatMap(({ members }) => members),
       ...policy.members,
+      ...(policy.owners ?? []),
     ])
     return [...ids].map((id) => this.#device(id))
   }
 
   #effective(policy: CollectionPolicy): Effective[] {
     return this.#candidates(policy).flatMap((device): Effective[] => {
-      const isOwner =
-        device.id === policy.home || (policy.home === this.#init.self && device.role === 'owner')
-      if (isOwner) return [{ device, access: everything, by: ['owner'] }]
+      if (isOwner(policy, device.id)) return [{ device, access: everything, by: ['owner'] }]
       const access = grantedTo(policy, device.id)
       if (!access) return []
       const by = policy.grants.filter((grant) => isFor(grant, device.id, policy))

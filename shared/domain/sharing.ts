@@ -53,6 +53,8 @@ export const collectionPolicySchema = v.object({
   groups: v.array(groupSchema),
   /** Devices that count as `members`, as they were when this was signed. */
   members: v.array(peerIdSchema),
+  /** Devices that are owners at the home: they may do everything, whatever the grants. */
+  owners: v.optional(v.array(peerIdSchema)),
   /** True once the collection is deleted: holders drop their copies. */
   removed: v.boolean(),
   /** Ms since 1970. */
