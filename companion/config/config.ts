@@ -28,6 +28,7 @@ const settingsSchema = v.strictObject({
   link: v.optional(v.boolean()),
   linkPort: v.optional(v.pipe(port, v.maxValue(65_534))),
   appUrl: v.optional(httpUrl),
+  syncPort: v.optional(port),
   maxUploadBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
 })
 type FileSettings = v.InferOutput<typeof settingsSchema>
@@ -55,6 +56,8 @@ export interface Config {
   readonly link?: boolean
   /** UDP and TCP for browsers; companions use the next TCP port. 0 picks free ones. */
   readonly linkPort?: number
+  /** TCP, for devices with Syncthing; opened once there is one. 0 picks a free one. */
+  readonly syncPort?: number
   /** Where the app is hosted, if not by this companion: what pairing links open. */
   readonly appUrl?: string
   /** Bytes a file from another device may have; 2 GiB unless told. */
@@ -85,6 +88,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...(merged.link === undefined ? {} : { link: merged.link }),
     ...(merged.linkPort === undefined ? {} : { linkPort: merged.linkPort }),
     ...(merged.appUrl === undefined ? {} : { appUrl: merged.appUrl }),
+    ...(merged.syncPort === undefined ? {} : { syncPort: merged.syncPort }),
     allowedHosts: merged.allowedHosts ?? [],
     ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
     ...readPassphrase(env),
@@ -131,6 +135,7 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_LINK: 'link',
   SILO_LINK_PORT: 'linkPort',
   SILO_APP_URL: 'appUrl',
+  SILO_SYNC_PORT: 'syncPort',
   SILO_ALLOWED_HOSTS: 'allowedHosts',
   SILO_MAX_UPLOAD_BYTES: 'maxUploadBytes',
 }
@@ -153,6 +158,7 @@ function fromText(key: keyof FileSettings, text: string): unknown {
     key === 'port' ||
     key === 'lanPort' ||
     key === 'linkPort' ||
+    key === 'syncPort' ||
     key === 'threads' ||
     key === 'maxUploadBytes'
   )

@@ -23,6 +23,7 @@ import { settingsRoutes } from './routes/settings.ts'
 import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
 import { teamRoutes } from './routes/team.ts'
+import { syncRoutes } from './routes/sync.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { GatewayServices } from './services.ts'
@@ -82,6 +83,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))
+  if (services.sync) app.route('/api', syncRoutes(services.sync))
   if (services.link) app.route('/api', linkRoutes(services.link))
   if (services.link) app.route('/api', joinRoutes(services.link))
   if (services.teamPeers) app.route('/api', teamRoutes(services.teamPeers))

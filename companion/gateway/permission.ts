@@ -124,7 +124,8 @@ export class Sight {
   change({ topic, id }: Change): Change | undefined {
     const isOwner = roleOf(this.#caller) === 'owner'
     const change: Change = id === undefined ? { topic } : { topic, id }
-    if (id === undefined) return topic === 'devices' && !isOwner ? undefined : change
+    if (id === undefined)
+      return (topic === 'devices' || topic === 'sync') && !isOwner ? undefined : change
     if (isOwner && topic !== 'conversations') return change
     if (topic === 'conversations')
       return this.#conversations.spaceOf(id) === spaceOf(this.#caller) ? change : undefined

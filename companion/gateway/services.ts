@@ -13,6 +13,7 @@ import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
+import type { SyncService } from '#companion/sync/sync-service.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
 import type { AuditLog } from '#companion/team/audit.ts'
 import type { Exchange } from '#companion/team/exchange.ts'
@@ -140,6 +141,7 @@ export interface GatewayServices {
   readonly egress?: EgressLedger
   readonly replica?: ReplicaFeed
   readonly lan?: LanService
+  readonly sync?: SyncService
   readonly link?: Link
   readonly teamPeers?: TeamPeersService
   /** Compares in constant time. */

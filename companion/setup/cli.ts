@@ -14,6 +14,7 @@ import { models } from './cli/models.ts'
 import { pair } from './cli/pair.ts'
 import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
+import { sync } from './cli/sync.ts'
 import { languageOf, Terminal } from './cli/terminal.ts'
 
 type Options = NonNullable<ParseArgsConfig['options']>
@@ -38,6 +39,18 @@ const commands: Record<
   pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
   devices: { usage: 'usage_devices', options: {}, run: devices },
   lan: { usage: 'usage_lan', options: {}, run: lan },
+  sync: {
+    usage: 'usage_sync',
+    options: {
+      name: { type: 'string' },
+      address: { type: 'string', multiple: true },
+      with: { type: 'string', multiple: true },
+      id: { type: 'string' },
+      label: { type: 'string' },
+      type: { type: 'string' },
+    },
+    run: sync,
+  },
   backup: {
     usage: 'usage_backup',
     options: { 'no-index': { type: 'boolean' }, 'new-passphrase-file': { type: 'string' } },

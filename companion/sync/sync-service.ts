@@ -29,12 +29,14 @@ export interface SyncServiceInit {
   readonly notesPath: string
   openFolder(init: FolderInit): FolderEngine
   readonly roads?: PeerRoads
-  readonly discovery?: ConnectionsInit['discovery']
+  discovery?: ConnectionsInit['discovery']
   readonly port: number
   readonly host?: string
   readonly log: Log
   /** Something in `state` is another; at most a few times a second. */
   onChange(): void
+  /** Everything is closed: nobody uses the database of the indexes any more. */
+  onClosed?(): void
   readonly times?: Partial<BepTimes>
   readonly redialMs?: number
 }
@@ -247,6 +249,7 @@ export class SyncService implements SyncMounts, AsyncDisposable {
     const closing = [...this.#connected.values()].map(({ connection }) => connection.close('shutting down')) // prettier-ignore
     await Promise.all([...closing, this.#connections[Symbol.asyncDispose]()])
     await Promise.all([...this.#open.values()].map(({ close }) => close()))
+    this.#init.onClosed?.()
   }
 
   #openFolder(record: FolderRecord): void {

@@ -3,7 +3,7 @@ import { runEventSchema } from './run-event.ts'
 
 /** What changed and should be read again. `id` narrows it to one record. */
 export const changeSchema = v.object({
-  topic: v.picklist(['conversations', 'models', 'vault', 'settings', 'status', 'devices']),
+  topic: v.picklist(['conversations', 'models', 'vault', 'settings', 'status', 'devices', 'sync']),
   id: v.optional(v.string()),
 })
 export type Change = v.InferOutput<typeof changeSchema>

@@ -14,7 +14,15 @@ export interface Invocation {
 export function required(
   { terminal, positionals }: Invocation,
   index: number,
-  what: 'question' | 'path' | 'model_id' | 'device' | 'name' | 'role',
+  what:
+    | 'question'
+    | 'path'
+    | 'model_id'
+    | 'device'
+    | 'name'
+    | 'role'
+    | 'sync_device_id'
+    | 'sync_folder',
 ): string {
   const value = positionals[index]?.trim()
   if (value) return value

@@ -1,9 +1,11 @@
 import type { Language } from '#shared/errors/silo-error.ts'
 import { safetyTexts } from './safety-texts.ts'
+import { syncTexts } from './sync-texts.ts'
 
 /** What the command says, English and Chinese. `{name}` is filled from the parameters. */
 const texts = {
   ...safetyTexts,
+  ...syncTexts,
   usage: {
     en: `Usage: silo COMMAND [options]
 
@@ -16,6 +18,7 @@ const texts = {
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
+  sync                  Keep folders and notes alike with other devices and Syncthing
   encrypt               Encrypt keys, extracted texts and notes at rest
   backup FILE           Write everything into one encrypted file
   restore FILE          Restore such a file into a new data folder
@@ -33,6 +36,7 @@ const texts = {
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
+  sync                  与其他设备及 Syncthing 同步文件夹和笔记
   encrypt               加密存储密钥、提取的文本和笔记
   backup 文件           将全部数据写入一个加密文件
   restore 文件          将备份恢复到新的数据文件夹
