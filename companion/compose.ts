@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { ArtifactStore } from './chat/artifact-store.ts'
 import { ChatService } from './chat/chat-service.ts'
@@ -13,11 +12,13 @@ import type { ModelPort } from './chat/ports.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
+import { composeReplica } from './compose/replica.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeSpeech } from './compose/speech.ts'
 import { composeTeam } from './compose/team.ts'
 import { composeTeamPeers, homeAsker } from './compose/team-peers.ts'
 import { composeUploads } from './compose/uploads.ts'
+import { composeVault } from './compose/vault.ts'
 import type { Config } from './config/config.ts'
 import { lockHome } from './config/home-lock.ts'
 import { KeyStore } from './config/key-store.ts'
@@ -28,7 +29,7 @@ import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
 import { ModelPool } from './engines/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
-import type { GatewayServices } from './gateway/services.ts'
+import type { Caller, GatewayServices } from './gateway/services.ts'
 import { catalogue } from './models/catalogue.ts'
 import { FileRecords } from './models/file-records.ts'
 import { createFileSource } from './models/file-source.ts'
@@ -44,13 +45,6 @@ import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
 import type { RunExecutor } from './runs/run.ts'
 import type { Keychain } from './seal/keychain.ts'
-import type { Seal } from './seal/seal.ts'
-import { createE5Embedder } from './vault/embedder.ts'
-import { Extractor } from './vault/extractor.ts'
-import { LanceStore } from './vault/lance-store.ts'
-import { TextFiles } from './vault/text-files.ts'
-import { VaultRecords } from './vault/vault-records.ts'
-import { Vault } from './vault/vault.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { Hardware } from '#shared/domain/device.ts'
@@ -63,6 +57,8 @@ export interface Companion {
   readonly url: string
   readonly urlWithToken: string
   readonly token: string
+  /** Answers as to a road that has authenticated its caller itself. */
+  answer(request: Request, caller: Caller): Promise<Response>
   /** Interrupts runs, stops serving, frees the models and gives the data folder back. */
   close(): Promise<void>
 }
@@ -76,9 +72,6 @@ export interface Overrides {
   readonly link?: LinkOverrides
   readonly keychain?: Keychain
 }
-
-/** Used for the vault unless the settings name another at the start. */
-const defaultEmbedModel = 'multilingual-e5-small'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -162,7 +155,7 @@ async function build(
       return { ...lease, engineId: engine.id, deviceName: hostname() }
     },
   }
-  const vault = composeVault(home, seal, companionId, database, models, (id) =>
+  const { vault, index } = composeVault(home, seal, companionId, database, models, (id) =>
     changes.publish('vault', id),
   )
   closers.push(() => vault[Symbol.asyncDispose]())
@@ -318,6 +311,7 @@ async function build(
     settings,
     keys,
     egress,
+    replica: composeReplica({ companionId, database, index, team }),
     push,
     lan: lan.service,
     link,
@@ -363,7 +357,13 @@ async function build(
     () => {},
   )
   log.info('listening', { url, home, version: services.version })
-  return { url, urlWithToken: `${url}/?token=${token}`, token, close }
+  return {
+    url,
+    urlWithToken: `${url}/?token=${token}`,
+    token,
+    answer: async (request, caller) => app.fetch(request, { caller }),
+    close,
+  }
 }
 
 function packageVersion(): string {
@@ -421,29 +421,4 @@ function composeModels(
       return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
     },
   }
-}
-
-/** The vault over one embedding model: the vectors of two are never compared. */
-function composeVault(
-  home: string,
-  seal: Seal,
-  deviceId: string,
-  database: DatabaseSync,
-  models: ReturnType<typeof composeModels>,
-  onChange: (collectionId: string) => void,
-): Vault {
-  const modelId = models.defaultId('embed') ?? defaultEmbedModel
-  const entry = models.list().find((model) => model.entry.id === modelId)?.entry
-  const dimensions = entry?.dimensions ?? 384
-  const folder = join(home, 'vault')
-  return new Vault({
-    records: new VaultRecords(database),
-    store: new LanceStore({ directory: join(folder, 'index'), deviceId, modelId, dimensions }),
-    texts: new TextFiles(join(folder, 'texts'), seal),
-    extractor: new Extractor(),
-    embedder: createE5Embedder(modelId, dimensions, (signal) =>
-      models.acquire(modelId, 'embed', { signal }),
-    ),
-    onChange,
-  })
 }

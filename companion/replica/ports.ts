@@ -24,11 +24,13 @@ export interface ReplicaRecords {
 
 /** What the feed needs of the vault's index. */
 export interface ReplicaChunks {
-  /** By document and ordinal. */
+  /** By document and ordinal; `range` names ordinals, both included. */
   chunksOf(
     collectionId: string,
     documentIds: readonly string[],
     signal: AbortSignal,
+    owner?: string,
+    range?: { readonly from: number; readonly to: number },
   ): Promise<OwnedChunk[]>
 }
 

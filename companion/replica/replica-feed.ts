@@ -4,6 +4,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { encodeReplicaPage, quantize } from '#shared/protocol/replica-page.ts'
 import {
   maxPageEntries,
+  type ReplicaChunk,
   type ReplicaCursor,
   type ReplicaDocument,
   type ReplicaHead,
@@ -44,8 +45,6 @@ const batchDocuments = 64
 /** Gives devices what they need to search by themselves. Every page is asked for anew whether it may be had. */
 export class ReplicaFeed {
   readonly #init: ReplicaFeedInit
-  /** The large document whose parts are being fetched. */
-  #large: { key: string; chunks: OwnedChunk[] } | undefined
 
   constructor(init: ReplicaFeedInit) {
     this.#init = init
@@ -106,116 +105,150 @@ export class ReplicaFeed {
   }
 
   async #fill(collectionId: string, cursor: ReplicaCursor, limit: number, signal: AbortSignal) {
-    const documents: ReplicaDocument[] = []
-    const removed: string[] = []
-    const vectors: Float32Array[] = []
-    let next: ReplicaCursor = cursor
-    let text = 0
+    const { records } = this.#init
+    const page = new Filling(cursor)
     for (;;) {
       signal.throwIfAborted()
-      const since = this.#init.records.changesSince(collectionId, next.since, batchDocuments)
-      const changes = upTo(since, limit - vectors.length)
-      if (changes.length === 0) return { documents, removed, vectors, next, complete: true }
-      const chunks = await this.#chunksOf(collectionId, changes, cursor, signal)
-      for (const change of changes) {
-        const room = limit - vectors.length
-        const full = room <= 0 || text >= pageText || documents.length + removed.length >= maxPageEntries // prettier-ignore
-        if (full) return { documents, removed, vectors, next, complete: false }
-        if (change.kind === 'removed') {
-          removed.push(change.id)
-          next = { since: change.change }
-          continue
+      const changes = records.changesSince(collectionId, page.next.since, batchDocuments)
+      const first = changes[0]
+      if (!first) return page.end(true)
+      const begun = first.change === page.next.part?.change
+      const batch = begun ? [] : upTo(changes, limit - page.rows, cursor)
+      if (batch.length > 0) {
+        const chunks = await this.#chunksOf(collectionId, batch, cursor, signal)
+        for (const change of batch) {
+          if (page.isFull) return page.end(false)
+          if (change.kind === 'removed') page.remove(change)
+          else page.add(change, isKept(change, cursor), chunks.get(change.document.id) ?? [])
         }
-        const own = chunks.get(change.document.id) ?? []
-        const { entry, rows } = entryOf(change, own, cursor, next, Math.max(1, room))
-        documents.push(entry)
-        for (const row of rows) {
-          vectors.push(row.vector)
-          text += row.text.length
-        }
-        const sent = entry.from + rows.length
-        if (entry.state === 'more') {
-          next = { since: next.since, part: { change: change.change, chunks: sent } }
-          return { documents, removed, vectors, next, complete: false }
-        }
-        next = { since: change.change }
-      }
+      } else if (page.isEmpty && first.kind === 'document') {
+        // Larger than a page, or begun by the page before.
+        const from = begun ? (page.next.part?.chunks ?? 0) : 0
+        if (!page.part(first, from, await this.#range(collectionId, first, from, limit, signal)))
+          return page.end(false)
+      } else return page.end(false)
     }
   }
 
-  /** The chunks of these documents. A document in parts is read once for all of them. */
+  /** The chunks of these documents, as their owners' datasets have them. */
   async #chunksOf(
     collectionId: string,
     changes: readonly DocumentChange[],
     cursor: ReplicaCursor,
     signal: AbortSignal,
   ): Promise<Map<string, OwnedChunk[]>> {
+    const owners = new Map<string, string>()
+    for (const change of changes)
+      if (change.kind === 'document' && !isKept(change, cursor))
+        owners.set(change.document.id, this.#ownerOf(change))
     const found = new Map<string, OwnedChunk[]>()
-    const wanted: string[] = []
-    for (const change of changes) {
-      if (change.kind === 'removed' || isKept(change, cursor)) continue
-      const key = keyOf(collectionId, change)
-      if (this.#large?.key === key) found.set(change.document.id, this.#large.chunks)
-      else wanted.push(change.document.id)
-    }
-    if (wanted.length > 0)
-      for (const chunk of await this.#init.chunks.chunksOf(collectionId, wanted, signal)) {
-        const own = found.get(chunk.documentId)
-        if (own) own.push(chunk)
-        else found.set(chunk.documentId, [chunk])
-      }
-    const first = changes[0]
-    if (first?.kind === 'document') {
-      const chunks = found.get(first.document.id)
-      this.#large = chunks && chunks.length > 500 ? { key: keyOf(collectionId, first), chunks } : undefined // prettier-ignore
+    if (owners.size === 0) return found
+    for (const chunk of await this.#init.chunks.chunksOf(
+      collectionId,
+      [...owners.keys()],
+      signal,
+    )) {
+      if (owners.get(chunk.documentId) !== chunk.owner) continue
+      const own = found.get(chunk.documentId)
+      if (own) own.push(chunk)
+      else found.set(chunk.documentId, [chunk])
     }
     return found
   }
-}
 
-/** As many changes as have about `room` chunks together, and always one: what is not sent is not read. */
-function upTo(changes: readonly DocumentChange[], room: number): readonly DocumentChange[] {
-  let chunks = 0
-  const end = changes.findIndex((change, index) => {
-    chunks += change.kind === 'document' ? change.document.chunks : 0
-    return index > 0 && chunks > room
-  })
-  return end < 0 ? changes : changes.slice(0, end)
+  #range(
+    collectionId: string,
+    change: Changed,
+    from: number,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<OwnedChunk[]> {
+    const range = { from, to: from + limit - 1 }
+    const ids = [change.document.id]
+    return this.#init.chunks.chunksOf(collectionId, ids, signal, this.#ownerOf(change), range)
+  }
+
+  #ownerOf({ document }: Changed): string {
+    return document.owner ?? this.#init.companionId
+  }
 }
 
 type Changed = Extract<DocumentChange, { kind: 'document' }>
 
-function keyOf(collectionId: string, { document, change }: Changed): string {
-  return JSON.stringify([collectionId, document.id, change])
+/** A page while it is being filled. */
+class Filling {
+  readonly documents: ReplicaDocument[] = []
+  readonly removed: string[] = []
+  readonly vectors: Float32Array[] = []
+  next: ReplicaCursor
+  #text = 0
+
+  constructor(cursor: ReplicaCursor) {
+    this.next = cursor
+  }
+
+  get rows(): number {
+    return this.vectors.length
+  }
+  get isEmpty(): boolean {
+    return this.documents.length + this.removed.length === 0
+  }
+  get isFull(): boolean {
+    return this.#text >= pageText || this.documents.length + this.removed.length >= maxPageEntries
+  }
+
+  remove({ id, change }: Extract<DocumentChange, { kind: 'removed' }>): void {
+    this.removed.push(id)
+    this.next = { since: change }
+  }
+
+  add(changed: Changed, kept: boolean, chunks: readonly OwnedChunk[]): void {
+    const { document, change } = changed
+    const state = kept ? 'kept' : 'complete'
+    this.documents.push({ document, change, from: 0, state, chunks: this.#take(chunks) })
+    this.next = { since: change }
+  }
+
+  /** Some chunks of a large document; true where it is whole with them. */
+  part({ document, change }: Changed, from: number, chunks: readonly OwnedChunk[]): boolean {
+    const sent = from + chunks.length
+    // Fewer than the records say: there are no more to be had.
+    const whole = chunks.length === 0 || sent >= document.chunks
+    const state = whole ? 'complete' : 'more'
+    this.documents.push({ document, change, from, state, chunks: this.#take(chunks) })
+    this.next = whole ? { since: change } : { since: this.next.since, part: { change, chunks: sent } } // prettier-ignore
+    return whole
+  }
+
+  end(complete: boolean) {
+    const { documents, removed, vectors, next } = this
+    return { documents, removed, vectors, next, complete }
+  }
+
+  #take(chunks: readonly OwnedChunk[]): ReplicaChunk[] {
+    return chunks.map(({ id, start, end, page, headings, text, vector }) => {
+      this.vectors.push(vector)
+      this.#text += text.length
+      return [id, start, end, page, [...headings], text]
+    })
+  }
+}
+
+/** As many changes as have at most `room` chunks together: what is not sent is not read. */
+function upTo(
+  changes: readonly DocumentChange[],
+  room: number,
+  cursor: ReplicaCursor,
+): readonly DocumentChange[] {
+  let chunks = 0
+  const end = changes.findIndex((change) => {
+    if (change.kind === 'document' && !isKept(change, cursor)) chunks += change.document.chunks
+    return chunks > room
+  })
+  return end < 0 ? changes : changes.slice(0, end)
 }
 
 /** The device has its chunks already: only what is said of the document is new. */
 function isKept({ contentChange }: Changed, cursor: ReplicaCursor): boolean {
   return contentChange !== undefined && contentChange <= cursor.since
-}
-
-function entryOf(
-  changed: Changed,
-  chunks: readonly OwnedChunk[],
-  cursor: ReplicaCursor,
-  next: ReplicaCursor,
-  room: number,
-): { entry: ReplicaDocument; rows: readonly OwnedChunk[] } {
-  const { document, change } = changed
-  if (isKept(changed, cursor))
-    return { entry: { document, change, from: 0, state: 'kept', chunks: [] }, rows: [] }
-  // A part of what the document was before is of no use: it begins again.
-  const from = next.part?.change === change ? Math.min(next.part.chunks, chunks.length) : 0
-  const rows = chunks.slice(from, from + room)
-  const state = from + rows.length < chunks.length ? 'more' : 'complete'
-  return {
-    entry: {
-      document: { ...document, chunks: chunks.length },
-      change,
-      from,
-      state,
-      chunks: rows.map(({ id, start, end, page, headings, text }) => [id, start, end, page, [...headings], text]), // prettier-ignore
-    },
-    rows,
-  }
 }

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import type { GatewayEnv } from '../environment.ts'
-import { roleOf } from '../permission.ts'
-import type { Caller } from '../services.ts'
+import { deviceOf } from '../rights.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
@@ -37,9 +36,4 @@ export function replicaRoutes(replica: ReplicaFeed): Hono<GatewayEnv> {
     })
   })
   return app
-}
-
-/** As permissions name it: a device's key, or `self` for the owner and the owner's devices. */
-function deviceOf(caller: Caller): string {
-  return caller.kind === 'device' && roleOf(caller) !== 'owner' ? caller.deviceId : 'self'
 }
