@@ -26,7 +26,7 @@ export class SiloError extends Error {
     code: ErrorCode,
     options: { params?: ErrorParams; field?: string; cause?: unknown } = {},
   ) {
-    super(fill(errorRegistry[code].en, options.params ?? {}), { cause: options.cause })
+    super(fill(textOf(code, 'en') ?? code, options.params ?? {}), { cause: options.cause })
     this.name = 'SiloError'
     this.code = code
     this.params = options.params ?? {}
@@ -66,13 +66,29 @@ export function fromWire(wire: WireError): SiloError {
   })
 }
 
+/** Texts kept apart from the registry; see `keepTextsApart`. */
+let otherTexts: (code: ErrorCode, language: Language) => string | undefined = () => undefined
+
+/**
+ * The page's build takes the texts out of the registry, so that the first screen need not load them
+ * (web/ui/error-texts.svelte.ts). Whoever does that says here where they are.
+ */
+export function keepTextsApart(find: typeof otherTexts): void {
+  otherTexts = find
+}
+
+function textOf(code: ErrorCode, language: Language): string | undefined {
+  return (errorRegistry[code][language] as string | undefined) ?? otherTexts(code, language)
+}
+
 /** The text a person reads. */
 export function errorText(
   error: { code: string; params?: ErrorParams | undefined; message?: string },
   language: Language,
 ): string {
   if (!isErrorCode(error.code)) return error.message ?? error.code
-  return fill(errorRegistry[error.code][language], error.params ?? {})
+  const text = textOf(error.code, language) ?? textOf(error.code, 'en')
+  return text === undefined ? (error.message ?? error.code) : fill(text, error.params ?? {})
 }
 
 function fill(text: string, params: ErrorParams): string {
