@@ -57,7 +57,7 @@ export class Disk implements AsyncDisposable {
   /** @throws DiskError */
   run<K extends keyof DiskTasks>(
     task: DiskTasks[K]['task'] & { kind: K },
-    moved: Transferable[] = [],
+    moved: ArrayBuffer[] = [],
   ): Promise<DiskTasks[K]['result']> {
     if (this.#closed) return Promise.reject(new DiskError('closed', 'the disk threads have ended'))
     const thread = this.#idlest()

@@ -29,6 +29,10 @@ export interface FolderContext {
   rescanSoon(names: readonly string[], delayMs?: number): void
   /** What is here changed in the index. */
   localChanged(names: readonly string[]): void
+  /** Written, moved here or deleted as another device had it. */
+  pulled(names: readonly string[]): void
+  /** Nothing more can be done now; it is tried again after a while. */
+  fail(code: 'disk_full'): void
   stateChanged(): void
 }
 

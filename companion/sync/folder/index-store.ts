@@ -64,6 +64,7 @@ export class IndexStore {
   readonly #statements = new Map<string, StatementSync>()
   readonly totals: Totals
   #sequence: number
+  #folded: Map<string, Set<string>> | undefined
 
   constructor(database: DatabaseSync, folderId: string) {
     migrate(database, 'sync-folders', steps)
@@ -130,7 +131,7 @@ export class IndexStore {
     const low = folder === '' ? '' : `${folder}/`
     return this.#prepare(
       `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
-       FROM sync_files WHERE folder = ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
+       FROM sync_files WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
        ORDER BY name LIMIT ?`,
     )
       .all(this.#folder, after || low, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
@@ -164,6 +165,7 @@ export class IndexStore {
     })
     this.#sequence = sequence
     Object.assign(this.totals, totals)
+    if (this.#folded) for (const { name, deleted } of files) fold(this.#folded, name, deleted)
   }
 
   /** Only what is remembered of the disk; nothing is announced. */
@@ -258,6 +260,15 @@ export class IndexStore {
     ).get(device, this.#folder) as { files: number; bytes: number }
   }
 
+  /** What was changed where only receiving is allowed, by name. */
+  changedHere(): LocalFile[] {
+    return this.#prepare(
+      `SELECT ${columns} FROM sync_files WHERE folder = ? AND device = 0 AND flags & ${flags.changedHere} <> 0 ORDER BY name`,
+    )
+      .all(this.#folder)
+      .map((row) => localOf(row))
+  }
+
   /** Files here with this content. */
   withContent(content: Uint8Array): LocalFile[] {
     return this.#prepare(
@@ -266,6 +277,23 @@ export class IndexStore {
     )
       .all(this.#folder, content)
       .map((row) => localOf(row))
+  }
+
+  /** A name here that differs from this one in case only. Asked only where the file system cannot hold both. */
+  otherCase(name: string): string | undefined {
+    this.#folded ??= this.#allFolded()
+    for (const other of this.#folded.get(name.toLowerCase()) ?? []) if (other !== name) return other
+    return undefined
+  }
+
+  #allFolded(): Map<string, Set<string>> {
+    const folded = new Map<string, Set<string>>()
+    for (let after = ''; ;) {
+      const rows = this.localNames('', after, 1000)
+      for (const { name } of rows) fold(folded, name, false)
+      if (rows.length < 1000) return folded
+      after = rows.at(-1)!.name
+    }
   }
 
   /** Where a block lies in files here; the hash has to be checked, only a part of it is looked up. */
@@ -331,6 +359,14 @@ function count(
   totals.files += by
   totals.bytes += by * row.size
   if (row.changedHere) totals.changedHere += by
+}
+
+function fold(folded: Map<string, Set<string>>, name: string, deleted: boolean): void {
+  const key = name.toLowerCase()
+  const names = folded.get(key)
+  if (deleted) names?.delete(name)
+  else if (names) names.add(name)
+  else folded.set(key, new Set([name]))
 }
 
 function newIndexId(): Uint8Array {

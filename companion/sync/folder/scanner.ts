@@ -258,7 +258,7 @@ class Scan {
     hashed: Hashed | undefined,
     stat: string,
   ): LocalFile | undefined {
-    const { index, shortId, type, ignorePermissions, dataset } = this.#context
+    const { shortId, type, ignorePermissions, dataset } = this.#context
     const hashes = hashed?.hashes ?? noBytes
     const base = {
       name: entry.name,
@@ -352,7 +352,8 @@ class Scan {
         return
       }
       const lost = dataset && type === 'receiveonly'
-      const version = lost ? [] : nextVersion(known.version, shortId)
+      // What went while it was ignored was not deleted for others: they give it back.
+      const version = lost || known.ignored ? [] : nextVersion(known.version, shortId)
       gone.push({ ...deletionOf(known, version, shortId), changedHere: type === 'receiveonly' })
     })
     // Deepest first, so that whoever takes them in order finds directories empty.

@@ -1,0 +1,155 @@
+import { fileType } from '#companion/sync/bep-peer.ts'
+import { isManifest } from './dataset-order.ts'
+import type { LocalFile } from './file-records.ts'
+import type { FolderContext } from './folder-context.ts'
+import { isInternal, isTemporary, splitName } from './names.ts'
+import type { Need, Needs } from './needs.ts'
+import { perform, recordOf, type Step } from './placement.ts'
+import { mergeVersions, nextVersion } from './versions.ts'
+
+const batch = 500
+
+function isThere({ local }: Need): boolean {
+  return local !== undefined && !local.deleted && !local.ignored
+}
+
+/** Deletes what others deleted: files, then directories from the deepest up. */
+export class Deletions {
+  readonly #context: FolderContext
+  readonly #needs: Needs
+
+  constructor(context: FolderContext, needs: Needs) {
+    this.#context = context
+    this.#needs = needs
+  }
+
+  /** Ms after which there will be more to delete; undefined: nothing waits. */
+  async perform(
+    all: readonly Need[],
+    failed: (need: Need, code: string) => void,
+  ): Promise<number | undefined> {
+    const { ready, wait } = this.#due(all)
+    // Only recorded, so that whoever hears of this folder through this device hears of it too.
+    const steps = new Map<Step, Need>()
+    const folders: Need[] = []
+    this.#record(ready.filter((need) => !isThere(need)))
+    for (const need of ready.filter(isThere)) {
+      if (need.local!.type === fileType.directory) folders.push(need)
+      else {
+        const { name } = need
+        const item = { name, make: 'nothing', expect: need.local!.stat, replaces: 'other' } as const
+        steps.set({ item, record: this.#recordOf(need) }, need)
+      }
+    }
+    const items = [...steps.keys()]
+    for (let at = 0; at < items.length; at += batch)
+      for (const { step, code } of await perform(this.#context, items.slice(at, at + batch)))
+        failed(steps.get(step)!, code)
+    await this.#directories(
+      folders.toSorted((a, b) => (a.name < b.name ? 1 : -1)),
+      failed,
+    )
+    return wait
+  }
+
+  /** In a dataset readers still use what was deleted, and the version that no longer names it has to be here first. */
+  #due(all: readonly Need[]): { ready: readonly Need[]; wait?: number } {
+    const { dataset, graceMs } = this.#context
+    if (!dataset || all.length === 0) return { ready: all }
+    const incomplete = [...this.#needs.all()].some(
+      ({ best, name }) => !best.deleted && (isManifest(name) || best.type === fileType.file),
+    )
+    if (incomplete) return { ready: [] }
+    const now = Date.now()
+    const ready = all.filter(({ since }) => since + graceMs <= now)
+    const next = Math.min(...all.map(({ since }) => since + graceMs).filter((at) => at > now))
+    return { ready, ...(next < Infinity ? { wait: next - now + 5 } : {}) }
+  }
+
+  #record(needs: readonly Need[]): void {
+    if (needs.length === 0) return
+    this.#context.index.putLocal(needs.map((need) => this.#recordOf(need)))
+    this.#context.localChanged(needs.map(({ name }) => name))
+  }
+
+  #recordOf(need: Need): LocalFile {
+    return recordOf(this.#context.index.remote(need.name, need.best.device)!)
+  }
+
+  async #directories(
+    needs: readonly Need[],
+    failed: (need: Need, code: string) => void,
+  ): Promise<void> {
+    for (let at = 0; at < needs.length; at += batch) {
+      const steps = new Map<Step, Need>()
+      for (const need of needs.slice(at, at + batch)) steps.set(this.#stepOf(need, []), need)
+      for (const { step, code } of await perform(this.#context, [...steps.keys()])) {
+        const need = steps.get(step)!
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') await this.#notEmpty(need, failed)
+        else failed(need, code)
+      }
+    }
+  }
+
+  #stepOf(need: Need, deletable: readonly string[]): Step {
+    const { name } = need
+    const item = { name, make: 'nothing', expect: '', replaces: 'directory', deletable } as const
+    return { item, record: this.#recordOf(need) }
+  }
+
+  /** What is still in it: leftovers that may go, files that keep it, or something not yet known. */
+  async #notEmpty(need: Need, failed: (need: Need, code: string) => void): Promise<void> {
+    const { disk, root, index, ignores } = this.#context
+    const { name } = need
+    const nothingIgnored = { lines: [], foldCase: false }
+    const page = await disk.run({
+      kind: 'list',
+      root,
+      folders: [name],
+      ignore: nothingIgnored,
+      dataset: false,
+      limit: 1,
+    })
+    const direct = page.entries
+      .map((entry) => entry.name)
+      .filter((child) => splitName(child)[0] === name)
+    const deletable = page.temporaries.filter((child) => splitName(child)[0] === name)
+    const unknown: string[] = []
+    let kept = false
+    let live = false
+    for (const child of direct) {
+      const verdict = ignores.check(child)
+      if (verdict.ignored && verdict.deletable) deletable.push(child)
+      else if (verdict.ignored || isInternal(child)) kept = true
+      else {
+        const row = index.localShort(child)
+        if (!row || row.deleted) unknown.push(child)
+        else if (!this.#needs.get(child)?.best.deleted) live = true
+      }
+    }
+    if (unknown.length > 0) this.#context.rescanSoon(unknown)
+    if (live) this.#keep(need)
+    else if (unknown.length > 0) failed(need, 'sync_file_busy')
+    else if (kept || direct.some((child) => !deletable.includes(child)))
+      failed(need, 'sync_directory_kept')
+    else {
+      const steps = [
+        this.#stepOf(
+          need,
+          deletable.filter((child) => isTemporary(child) || ignores.check(child).deletable),
+        ),
+      ]
+      for (const { code } of await perform(this.#context, steps)) failed(need, code)
+    }
+  }
+
+  /** A directory in which something lives here lives as well: that is the newest word on it. */
+  #keep(need: Need): void {
+    const { index, shortId } = this.#context
+    const local = index.local(need.name)
+    if (!local || local.deleted) return
+    const version = nextVersion(mergeVersions(local.version, need.best.version), shortId)
+    index.putLocal([{ ...local, version, modifiedBy: shortId }])
+    this.#context.localChanged([need.name])
+  }
+}

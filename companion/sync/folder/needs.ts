@@ -1,0 +1,110 @@
+import { isManifest } from './dataset-order.ts'
+import type { FolderContext } from './folder-context.ts'
+import type { ShortRow } from './index-rows.ts'
+import { isVersion } from './index-store.ts'
+import { covers, newestOf } from './versions.ts'
+
+/** A name that others have in a newer version. */
+export interface Need {
+  readonly name: string
+  /** The version to have, as one of the devices announced it. */
+  readonly best: ShortRow
+  readonly local?: ShortRow
+  /** Numbers of the devices that have just this version. */
+  readonly devices: readonly number[]
+  /** Ms since 1970 of its being known; in memory only. */
+  readonly since: number
+}
+
+const page = 1000
+
+/** What this device lacks, kept up to date name by name. */
+export class Needs {
+  readonly #context: FolderContext
+  readonly #needs = new Map<string, Need>()
+  #bytes = 0
+
+  constructor(context: FolderContext) {
+    this.#context = context
+  }
+
+  get size(): number {
+    return this.#needs.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  all(): Iterable<Need> {
+    return this.#needs.values()
+  }
+
+  get(name: string): Need | undefined {
+    return this.#needs.get(name)
+  }
+
+  /** From the index; between pages others get their turn. */
+  async rebuild(): Promise<void> {
+    this.#needs.clear()
+    this.#bytes = 0
+    for (let after = ''; ;) {
+      const names = this.#context.index.differingNames(after, page)
+      this.update(names)
+      if (names.length < page) return
+      after = names.at(-1)!
+      await new Promise(setImmediate)
+    }
+  }
+
+  update(names: readonly string[]): void {
+    for (const name of names) {
+      const before = this.#needs.get(name)
+      const now = this.#needOf(name, before)
+      if (before) this.#bytes -= bytesOf(before)
+      if (now) {
+        this.#bytes += bytesOf(now)
+        this.#needs.set(name, now)
+      } else this.#needs.delete(name)
+    }
+  }
+
+  /** Whether something that may be named by a manifest is still to come. */
+  lacksData(): boolean {
+    for (const need of this.#needs.values())
+      if (!need.best.deleted && !isManifest(need.name)) return true
+    return false
+  }
+
+  #needOf(name: string, before: Need | undefined): Need | undefined {
+    const { index, type, ignores, ignoreDelete, mayWrite } = this.#context
+    if (type === 'sendonly') return undefined
+    const rows = index.versions(name)
+    const local = rows.find((row) => row.device === 0)
+    const contenders = rows.filter((row) =>
+      row.device === 0
+        ? !row.ignored && !row.changedHere && !row.invalid
+        : !row.invalid && mayWrite(row.device),
+    )
+    const best = newestOf(contenders)
+    if (!best || best.device === 0) return undefined
+    if (local && !local.ignored && covers(local.version, best.version)) return undefined
+    if (best.deleted && ignoreDelete) return undefined
+    if (ignores.ignores(name)) return undefined
+    const devices = rows
+      .filter((row) => row.device !== 0 && !row.invalid && isVersion(row, best.version))
+      .map(({ device }) => device)
+    const same = before && isVersion(before.best, best.version)
+    return {
+      name,
+      best,
+      ...(local ? { local } : {}),
+      devices,
+      since: same ? before.since : Date.now(),
+    }
+  }
+}
+
+function bytesOf({ best }: Need): number {
+  return best.deleted ? 0 : best.size
+}

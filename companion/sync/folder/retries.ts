@@ -1,0 +1,46 @@
+import type { Need } from './needs.ts'
+
+const firstMs = 250
+const lastMs = 60_000
+
+interface Retry {
+  readonly until: number
+  readonly attempts: number
+  /** Of the version that failed: another one is tried at once. */
+  readonly sequence: number
+}
+
+/** When what failed is tried again: soon at first, then more and more rarely. */
+export class Retries {
+  readonly #byName = new Map<string, Retry>()
+
+  /** `forGood`: until something else changes. */
+  add(need: Need, forGood: boolean): { attempts: number; delay: number } {
+    const before = this.#byName.get(need.name)
+    const { sequence } = need.best
+    const attempts = before?.sequence === sequence ? before.attempts + 1 : 1
+    const delay = forGood ? Infinity : Math.min(lastMs, firstMs * 2 ** Math.min(attempts - 1, 10))
+    this.#byName.set(need.name, { until: Date.now() + delay, attempts, sequence })
+    return { attempts, delay }
+  }
+
+  isWaiting(need: Need, now: number): boolean {
+    const retry = this.#byName.get(need.name)
+    return retry !== undefined && retry.sequence === need.best.sequence && retry.until > now
+  }
+
+  /** Something will be tried within `ms`. */
+  isNear(ms: number): boolean {
+    const now = Date.now()
+    for (const { until } of this.#byName.values()) if (until > now && until < now + ms) return true
+    return false
+  }
+
+  done(name: string): void {
+    this.#byName.delete(name)
+  }
+
+  clear(): void {
+    this.#byName.clear()
+  }
+}
