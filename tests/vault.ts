@@ -13,6 +13,7 @@ type Emitted = Parameters<RunContext['emit']>[0]
 export interface OpenVault {
   readonly vault: Vault
   readonly store: LanceStore
+  readonly records: VaultRecords
   close(): Promise<void>
 }
 
@@ -25,8 +26,9 @@ export function openVault(home: string, embedder: Embedder): OpenVault {
     modelId: embedder.modelId,
     dimensions: embedder.dimensions,
   })
+  const records = new VaultRecords(database, 'test-device')
   const vault = new Vault({
-    records: new VaultRecords(database),
+    records,
     store,
     texts: new TextFiles(join(home, 'vault', 'text')),
     extractor: new Extractor(),
@@ -36,6 +38,7 @@ export function openVault(home: string, embedder: Embedder): OpenVault {
   return {
     vault,
     store,
+    records,
     async close() {
       await vault[Symbol.asyncDispose]()
       database.close()

@@ -313,31 +313,6 @@ export class VaultRecords {
     })
   }
 
-  documentsByPath(collectionId: string): Map<string, DocumentRecord & { model: string }> {
-    const rows = this.database
-      .prepare(`SELECT * FROM documents WHERE collection_id = ? AND owner = ''`)
-      .all(collectionId)
-    return new Map(rows.map((row) => [String(row.path), { ...recordOf(row), model: String(row.model) }])) // prettier-ignore
-  }
-
-  putDocument(document: DocumentRecord, model: string): void {
-    const change = nextChange(this.database, document.collectionId)
-    insertDocument(this.database, document, { model, reader: 0, change, contentChange: change })
-  }
-
-  touchDocument(id: string, size: number, modifiedAt: number): void {
-    this.database
-      .prepare('UPDATE documents SET size = ?, modified_at = ? WHERE id = ?')
-      .run(size, modifiedAt, id)
-  }
-
-  removeDocuments(ids: readonly string[]): void {
-    for (const id of ids) {
-      const record = this.record(id)
-      if (record) transaction(this.database, () => this.#remove(record.collectionId, [id]))
-    }
-  }
-
   problems(collectionId: string): Problem[] {
     return [...this.problemsByPath(collectionId).values()].map(({ path, error, at }) => ({ path, error, at })) // prettier-ignore
   }

@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { isAbsolute, resolve } from 'node:path'
 import type { RunExecutor } from '#companion/runs/run.ts'
 import type {
   Collection,
@@ -9,32 +7,46 @@ import type {
   SearchHit,
 } from '#shared/domain/vault.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { pathError } from './extract-file.ts'
-import { ingest, type IngestParts } from './ingest.ts'
+import type { Extractor } from './extractor.ts'
+import type { IngestOptions, IngestParts } from './ingest.ts'
+import { recoverWrites } from './ingest-recovery.ts'
+import { IngestRuns, type IngestRequest } from './ingest-runs.ts'
 import type { LanceStore } from './lance-store.ts'
+import { OwnDocuments } from './own-documents.ts'
 import type { VaultRecords } from './vault-records.ts'
 
-export interface VaultInit extends Omit<IngestParts, 'store'> {
+export interface VaultInit extends Omit<IngestParts, 'store' | 'own' | 'extractor'> {
   readonly store: LanceStore
+  readonly extractor: Extractor
   /** Called with the collection that changed. */
   readonly onChange: (collectionId: string) => void
+  /** What the documents of a collection are, where it says more than their format. */
+  readonly kindOf?: (collectionId: string) => IngestOptions['kindOf']
 }
 
 /** The knowledge vault: collections of documents, searched by meaning and by words. */
 export class Vault implements AsyncDisposable {
   readonly #init: VaultInit
-  /** The ingest that runs, by collection. */
-  readonly #running = new Map<string, { runId: string; finished: Promise<unknown> }>()
-  readonly #cancel = new Map<string, AbortController>()
+  readonly #own: OwnDocuments
+  readonly #ingests: IngestRuns
 
   constructor(init: VaultInit) {
     this.#init = init
+    this.#own = new OwnDocuments(init.records)
+    const { kindOf = () => undefined } = init
+    this.#ingests = new IngestRuns({ ...init, own: this.#own, kindOf })
+  }
+
+  /** Finishes or undoes what a process that was killed left half written. Called once, before anything is read. */
+  async recover(signal: AbortSignal): Promise<void> {
+    for (const id of this.#own.collectionsWithStaged())
+      await recoverWrites(id, { ...this.#init, own: this.#own }, signal)
   }
 
   collections(): Collection[] {
     return this.#init.records.collections().map((record) => {
-      const running = this.#running.get(record.id)
-      return { ...record, ...(running ? { runId: running.runId } : {}) }
+      const runId = this.#ingests.runId(record.id)
+      return { ...record, ...(runId === undefined ? {} : { runId }) }
     })
   }
 
@@ -61,13 +73,12 @@ export class Vault implements AsyncDisposable {
   /** Removes the index and the extracted texts; the documents on disk stay. @throws SiloError collection_unknown */
   async removeCollection(id: string): Promise<void> {
     this.#collection(id)
-    this.#cancel.get(id)?.abort(new SiloError('cancelled'))
-    await this.#running.get(id)?.finished.catch(() => {})
+    await this.#ingests.stop(id)
     const { records, store, texts } = this.#init
-    const documents = [...records.documentsByPath(id).values()]
+    const documents = records.findDocumentIds({ collectionIds: [id] })
     await store.removeCollection(id, AbortSignal.timeout(60_000))
     records.removeCollection(id)
-    for (const document of documents) await texts.remove(document.id)
+    for (const document of documents) await texts.remove(document)
     this.#init.onChange(id)
   }
 
@@ -141,41 +152,48 @@ export class Vault implements AsyncDisposable {
   }
 
   /**
-   * The run that adds `paths` to a collection's roots and reads all of them.
+   * The run that adds `paths` to a collection's roots and reads all of them, or only some files. A second start for the
+   * same collection is refused until it has ended.
    * @throws SiloError collection_unknown, conflict (already reading), path_not_absolute
    */
-  ingest({ collectionId, paths }: { collectionId: string; paths: readonly string[] }): RunExecutor {
-    const { roots } = this.#collection(collectionId)
-    if (this.#running.has(collectionId))
-      throw new SiloError('conflict', { params: { detail: 'this collection is being read' } })
-    for (const path of paths)
-      if (!isAbsolute(path)) throw new SiloError('path_not_absolute', { params: { path } })
-    return async (run) => {
-      const cancel = new AbortController()
-      const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
-      this.#running.set(collectionId, { runId: run.id, finished })
-      this.#cancel.set(collectionId, cancel)
-      this.#init.onChange(collectionId)
-      try {
-        const all = [...new Set([...roots, ...paths.map((path) => resolve(path))])]
-        for (const path of paths)
-          await stat(path).catch((cause: unknown) => {
-            throw pathError(path, cause)
-          })
-        this.#init.records.setRoots(collectionId, all)
-        const signal = AbortSignal.any([run.signal, cancel.signal])
-        return await ingest(collectionId, all, this.#init, {
-          id: run.id,
-          signal,
-          emit: (body) => run.emit(body),
-        })
-      } finally {
-        this.#running.delete(collectionId)
-        this.#cancel.delete(collectionId)
-        finish()
-        this.#init.onChange(collectionId)
-      }
-    }
+  ingest(request: IngestRequest): RunExecutor {
+    this.#collection(request.collectionId)
+    return this.#ingests.start(request)
+  }
+
+  /** Whether a run reads this collection, or is about to. */
+  isReading(collectionId: string): boolean {
+    return this.#ingests.isBusy(collectionId)
+  }
+
+  /** Holds reading between two files until it is resumed, also over a restart. @throws SiloError collection_unknown */
+  pause(id: string): Collection {
+    this.#collection(id)
+    this.#ingests.pause(id)
+    return this.#collection(id)
+  }
+
+  /** @throws SiloError collection_unknown */
+  resume(id: string): Collection {
+    this.#collection(id)
+    this.#ingests.resume(id)
+    return this.#collection(id)
+  }
+
+  /** Whether the roots are watched and read again when they change. @throws SiloError collection_unknown */
+  setWatched(id: string, watched: boolean): Collection {
+    this.#collection(id)
+    this.#init.records.setWatched(id, watched)
+    this.#init.onChange(id)
+    return this.#collection(id)
+  }
+
+  /** The root is not read any more; its documents go with the next reading. @throws SiloError collection_unknown */
+  removeRoot(id: string, root: string): Collection {
+    const { roots } = this.#collection(id)
+    this.#init.records.setRoots(id, roots.filter((known) => known !== root)) // prettier-ignore
+    this.#init.onChange(id)
+    return this.#collection(id)
   }
 
   counts(): { collections: number; documents: number; chunks: number } {

@@ -105,8 +105,8 @@ export const vaultErrors = define({
   root_unmounted: {
     httpStatus: 409,
     retryable: true,
-    en: '“{path}” is empty and not the folder that was read before. Is a drive unplugged? Nothing was removed.',
-    zh: '“{path}”为空，且不是之前读取的文件夹。是否有硬盘未连接？未移除任何内容。',
+    en: '“{path}” is on another disk than before and holds none of its files. Is a drive unplugged? Nothing was removed.',
+    zh: '“{path}”位于另一磁盘，且不含之前的任何文件。是否有硬盘未连接？未移除任何内容。',
     recovery: 'retry',
   },
   no_space: {

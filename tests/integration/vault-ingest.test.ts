@@ -69,7 +69,7 @@ it('touches only what changed, and drops what is gone', async () => {
 
 it('lists what cannot be read with the reason, and reads the rest', async () => {
   await cp(join(fixtures, 'bad'), join(folder, 'bad'), { recursive: true })
-  await writeFile(join(folder, 'photo.jpg'), 'x')
+  await writeFile(join(folder, 'film.mp4'), 'x')
   const { counts } = await ingest()
   expect(counts).toMatchObject({ added: 2, failed: 6 })
   const reasons = open.vault.problems(collectionId).map(({ path, error }) => [basename(path), error.code]) // prettier-ignore
@@ -78,7 +78,7 @@ it('lists what cannot be read with the reason, and reads the rest', async () => 
     'empty.txt': 'file_no_text',
     'encrypted.pdf': 'file_encrypted',
     'garbage.txt': 'file_unsupported',
-    'photo.jpg': 'file_unsupported',
+    'film.mp4': 'file_unsupported',
     'truncated.pdf': 'file_damaged',
   })
   await consistent()
