@@ -1,11 +1,19 @@
+import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import * as v from 'valibot'
 import type { PeerRoads } from '#companion/link/peer-roads.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
+import { openDatabase } from '#companion/records/database.ts'
+import type { AuditLog } from '#companion/team/audit.ts'
 import { Exchange } from '#companion/team/exchange.ts'
 import { Federation } from '#companion/team/federation.ts'
 import type { Policies } from '#companion/team/policies.ts'
+import {
+  ReceivedDocuments,
+  type ReceivedDocumentsInit,
+} from '#companion/team/received-documents.ts'
+import { Replication, type ReplicationInit } from '#companion/team/replication.ts'
 import { TeamCollections } from '#companion/team/team-collections.ts'
 import { TeamRecords } from '#companion/team/team-records.ts'
 import type { AskHome } from '#companion/team/sharing.ts'
@@ -20,6 +28,13 @@ interface Parts {
   readonly policies: Policies
   readonly roads: PeerRoads
   readonly vault: { removeCollection(id: string): Promise<void> }
+  /** The vault's index, and which vectors it has. */
+  readonly index: { readonly store: ReceivedDocumentsInit['store']; readonly modelId: string }
+  readonly home: string
+  readonly deviceKey: string
+  /** Absent where nothing is synchronised: then there are no copies. */
+  readonly sync?: Pick<ReplicationInit, 'mounts' | 'openFolder'>
+  readonly audit: AuditLog
   readonly log: Log
   readonly holderLimitMs?: number
 }
@@ -29,7 +44,7 @@ export function composeTeamPeers(parts: Parts) {
   const { companionId: self, database, changes, policies, roads, vault, log } = parts
   const records = new TeamRecords(database)
   const shelf = new VaultRecords(database, self)
-  const collections = new TeamCollections({
+  const collections: TeamCollections = new TeamCollections({
     self,
     selfName: parts.name,
     policies,
@@ -47,10 +62,28 @@ export function composeTeamPeers(parts: Parts) {
       parts: (id) =>
         shelf.owners(id).map(({ owner, ...part }) => ({ ...part, owner: owner || self })),
     },
-    copies: { async drop() {} },
+    copies: { drop: async (id) => replication?.drop(id) },
     onChange: (id) => changes.publish('vault', id),
     log,
   })
+  const replication: Replication | undefined =
+    parts.sync &&
+    new Replication({
+      ...parts.sync,
+      self,
+      keyPem: parts.deviceKey,
+      index: join(parts.home, 'vault', 'index'),
+      received: join(parts.home, 'vault', 'received'),
+      openDatabase,
+      policies,
+      roads,
+      collections,
+      records,
+      documents: new ReceivedDocuments({ ...parts.index, records: shelf, log }),
+      audit: parts.audit,
+      onChange: (id) => changes.publish('vault', id),
+      log,
+    })
   const exchange = new Exchange({
     self,
     policies,
@@ -58,7 +91,7 @@ export function composeTeamPeers(parts: Parts) {
     records,
     datasets: (id) => collections.held(id),
     onChange() {
-      void collections.reconcile()
+      void collections.reconcile().then(() => replication?.refresh())
       policies.givenChanged()
     },
     log,
@@ -73,20 +106,24 @@ export function composeTeamPeers(parts: Parts) {
     ...(parts.holderLimitMs === undefined ? {} : { holderLimitMs: parts.holderLimitMs }),
   })
   const stops = [
-    changes.subscribe(({ topic }) => {
-      if (topic === 'vault') exchange.tellAll()
+    changes.subscribe(({ topic, id }) => {
+      if (topic !== 'vault') return
+      exchange.tellAll()
+      if (id !== undefined) replication?.written(id)
     }),
-    policies.onChange(() => void collections.reconcile()),
+    policies.onChange(() => void collections.reconcile().then(() => replication?.refresh())),
   ]
-  void collections.reconcile()
+  void collections.reconcile().then(() => replication?.refresh())
   return {
     collections,
     exchange,
     federation,
+    replication,
     async [Symbol.asyncDispose](): Promise<void> {
       for (const stop of stops) stop()
       await exchange[Symbol.asyncDispose]()
       await collections.settled()
+      await replication?.[Symbol.asyncDispose]()
     },
   }
 }

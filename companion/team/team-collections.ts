@@ -169,6 +169,12 @@ export class TeamCollections {
       .sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1))
   }
 
+  /** How many documents this device has added itself. */
+  ownDocuments(collectionId: string): number {
+    const own = this.#init.shelf.parts(collectionId).find(({ owner }) => owner === this.#init.self)
+    return own?.documents ?? 0
+  }
+
   /** What is known of a collection beyond this computer, for a caller who may read it. */
   describe(collection: Collection): Collection {
     const { policies, records, self } = this.#init

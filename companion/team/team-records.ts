@@ -38,7 +38,8 @@ export class TeamRecords {
        CREATE TABLE team_told (peer TEXT NOT NULL, collection_id TEXT NOT NULL, PRIMARY KEY (peer, collection_id)) STRICT;
        CREATE TABLE team_copies (collection_id TEXT PRIMARY KEY, keep INTEGER NOT NULL) STRICT;
        CREATE TABLE team_synced (
-         collection_id TEXT NOT NULL, owner TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (collection_id, owner)) STRICT;
+         collection_id TEXT NOT NULL, owner TEXT NOT NULL, at INTEGER NOT NULL, number INTEGER NOT NULL,
+         PRIMARY KEY (collection_id, owner)) STRICT;
        CREATE TABLE team_documents (
          id TEXT PRIMARY KEY, collection_id TEXT NOT NULL, peer TEXT NOT NULL, owner TEXT NOT NULL) STRICT;`,
     ])
@@ -113,12 +114,21 @@ export class TeamRecords {
     return new Map(rows.map((row) => [String(row.owner), Number(row.at)]))
   }
 
-  setSynced(collectionId: string, owner: string, at: number): void {
+  /** The number of the list of files by which a dataset was last taken; 0 before the first. */
+  listNumber(collectionId: string, owner: string): number {
+    const row = this.#database
+      .prepare('SELECT number FROM team_synced WHERE collection_id = ? AND owner = ?')
+      .get(collectionId, owner)
+    return Number(row?.number ?? 0)
+  }
+
+  setSynced(collectionId: string, owner: string, at: number, number: number): void {
     this.#database
       .prepare(
-        'INSERT INTO team_synced VALUES (?, ?, ?) ON CONFLICT (collection_id, owner) DO UPDATE SET at = excluded.at',
+        `INSERT INTO team_synced VALUES (?, ?, ?, ?) ON CONFLICT (collection_id, owner) DO UPDATE SET
+         at = excluded.at, number = excluded.number`,
       )
-      .run(collectionId, owner, at)
+      .run(collectionId, owner, at, number)
   }
 
   /** The copy of a collection, or of one device's part of it, is no longer here. */
