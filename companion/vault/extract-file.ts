@@ -7,23 +7,29 @@ import { decodeText } from './extract/encoding.ts'
 import { extractEpub } from './extract/epub.ts'
 import type { Extracted } from './extract/extracted.ts'
 import { formatOf, type Format } from './extract/formats.ts'
+import { extractImage } from './extract/image.ts'
 import { extractHtml } from './extract/html.ts'
 import { extractMail, extractMbox, type ReadInner } from './extract/mail.ts'
 import { extractMarkdown } from './extract/markdown.ts'
 import { extractPdf } from './extract/pdf.ts'
 import { extractCode, extractPlain } from './extract/plain.ts'
 import { extractPptx } from './extract/pptx.ts'
+import type { Recognize } from './extract/recognize.ts'
 import { extractXlsx } from './extract/xlsx.ts'
+import { pathError } from './path-error.ts'
+
+export { pathError }
 
 /** Mails in mails in mails: deeper ones are only named. */
 const maxInner = 3
 
 /**
- * Reads one file. Its size is looked at before its content.
+ * Reads one file. Its size is looked at before its content. Pictures of text are read where there is one who
+ * recognises them.
  * @throws SiloError file_unsupported, file_too_large, file_damaged, file_encrypted, file_no_text,
- *   file_changed, path_not_found, path_denied
+ *   file_changed, path_not_found, path_denied, ocr_failed
  */
-export async function extractFile(path: string): Promise<Extracted> {
+export async function extractFile(path: string, recognize?: Recognize): Promise<Extracted> {
   const name = basename(path)
   const format = formatOf(name)
   if (!format) throw new SiloError('file_unsupported')
@@ -36,7 +42,7 @@ export async function extractFile(path: string): Promise<Extracted> {
   const after = await stat(path).catch(refuse)
   if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
     throw new SiloError('file_changed')
-  const extracted = await extractBytes(format.kind, new Uint8Array(bytes), name)
+  const extracted = await extractBytes(format.kind, new Uint8Array(bytes), name, recognize)
   if (!extracted.segments.some((segment) => segment.end > segment.start))
     throw new SiloError('file_no_text')
   return extracted
@@ -47,11 +53,12 @@ export async function extractBytes(
   kind: Format['kind'],
   bytes: Uint8Array,
   name: string,
+  recognize?: Recognize,
   depth = 0,
 ): Promise<Extracted> {
   switch (kind) {
     case 'pdf':
-      return extractPdf(bytes, name)
+      return extractPdf(bytes, name, recognize)
     case 'docx':
       return extractDocx(bytes, name)
     case 'xlsx':
@@ -61,9 +68,9 @@ export async function extractBytes(
     case 'epub':
       return extractEpub(bytes, name)
     case 'mail':
-      return extractMail(bytes, name, readInner(depth))
+      return extractMail(bytes, name, readInner(recognize, depth))
     case 'mbox':
-      return extractMbox(bytes, name, readInner(depth))
+      return extractMbox(bytes, name, readInner(recognize, depth))
     case 'markdown':
       return extractMarkdown(decodeText(bytes), name)
     case 'html':
@@ -75,19 +82,24 @@ export async function extractBytes(
     case 'plain':
       return extractPlain(decodeText(bytes), name)
     case 'image':
-      throw new SiloError('file_unsupported')
+      return extractImage(bytes, name, recognize)
   }
 }
 
+/** Pictures of fewer bytes are logos. */
+const smallPicture = 10_000
+
 /** What is attached to a mail. One that cannot be read does not spoil the mail. */
-function readInner(depth: number): ReadInner {
+function readInner(recognize: Recognize | undefined, depth: number): ReadInner {
   return async (name, bytes) => {
     const format = formatOf(name)
     if (!format || depth >= maxInner || bytes.length > format.limit) return undefined
+    if (format.kind === 'image' && bytes.length < smallPicture) return undefined
     try {
-      return await extractBytes(format.kind, bytes, basename(name), depth + 1)
+      return await extractBytes(format.kind, bytes, basename(name), recognize, depth + 1)
     } catch (error) {
-      if (error instanceof SiloError) return undefined
+      // A recogniser that fails may do better next time; the mail is then read again.
+      if (error instanceof SiloError && error.code !== 'ocr_failed') return undefined
       throw error
     }
   }
@@ -98,17 +110,6 @@ function checkSize(size: number, { limit }: Format): void {
     throw new SiloError('file_too_large', {
       params: { size: megabytes(size), limit: megabytes(limit) },
     })
-}
-
-/** What the file system's refusal means to a person. */
-export function pathError(path: string, cause: unknown): SiloError {
-  if (cause instanceof SiloError) return cause
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code
-  if (code === 'EACCES' || code === 'EPERM')
-    return new SiloError('path_denied', { params: { path }, cause })
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new SiloError('path_not_found', { params: { path }, cause })
-  return new SiloError('file_damaged', { cause })
 }
 
 function megabytes(bytes: number): string {

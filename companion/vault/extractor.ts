@@ -1,70 +1,163 @@
-import { Worker } from 'node:worker_threads'
-import { SiloError, fromWire, type WireError } from '#shared/errors/silo-error.ts'
+import { fileURLToPath } from 'node:url'
+import * as v from 'valibot'
+import { silentLog, type Log } from '#companion/observe/log.ts'
+import { WorkerProcess } from '#companion/process/worker-process.ts'
+import type { TextRecognizer } from '#shared/contracts/text-recognizer.ts'
+import { SiloError, fromWire, toWire } from '#shared/errors/silo-error.ts'
 import type { Extracted } from './extract/extracted.ts'
+import { fromReaderSchema, type FromReader, type ToReader } from './extract/messages.ts'
 
+/** Milliseconds a document may take, without the time in which its pictures are recognised. */
 const limitMs = 60_000
+/** Milliseconds all pictures of one document may take to be recognised. */
+const recognitionLimitMs = 60 * 60_000
 const limitMegabytes = 1024
+/** Milliseconds after which an unused reader leaves the memory. */
+const idleMs = 60_000
 
-type Reply = { extracted: Extracted } | { error: WireError }
+export interface ExtractorOptions {
+  /** Reads the text in pictures; absent: documents without a text layer have no text. It is disposed of with the reader. */
+  readonly recognizer?: TextRecognizer
+  readonly log?: Log
+  readonly limitMs?: number
+}
 
-/** Reads documents in a worker thread with limits of time and memory. One document at a time. */
+export interface ExtractOptions {
+  /** A page without a text layer is being recognised. Pages are counted from 1. */
+  readonly onPage?: (page: number, pages: number) => void
+}
+
+/** Reads documents in a child process with limits of time and memory. One document at a time. */
 export class Extractor implements AsyncDisposable {
-  #worker: Worker | undefined
+  readonly #options: ExtractorOptions
+  #process: WorkerProcess | undefined
+  #onMessage: ((message: FromReader) => void) | undefined
+  #onExit: ((how: string) => void) | undefined
   #turn: Promise<unknown> = Promise.resolve()
+  #idle: NodeJS.Timeout | undefined
+  #nextId = 1
+  #closed = false
 
-  /** @throws SiloError as `extractFile`; file_damaged when a document runs into the limits; the signal's reason */
-  extract(path: string, signal: AbortSignal): Promise<Extracted> {
-    const result = this.#turn.then(() => this.#extract(path, signal))
+  constructor(options: ExtractorOptions = {}) {
+    this.#options = options
+  }
+
+  /** The child process, while there is one. */
+  get pid(): number | undefined {
+    return this.#process?.gone ? undefined : this.#process?.pid
+  }
+
+  /**
+   * @throws SiloError as `extractFile`; file_damaged when a document runs into the limits; shutting_down; the
+   *   signal's reason
+   */
+  extract(path: string, signal: AbortSignal, options: ExtractOptions = {}): Promise<Extracted> {
+    const result = this.#turn.then(() => this.#extract(path, signal, options))
     this.#turn = result.catch(() => {})
     return result
   }
 
-  async #extract(path: string, signal: AbortSignal): Promise<Extracted> {
-    signal.throwIfAborted()
-    const worker = (this.#worker ??= this.#start())
-    const reply = await new Promise<Reply>((resolve, reject) => {
-      const timer = setTimeout(() => give(new SiloError('file_damaged')), limitMs)
-      const aborted = () => give(signal.reason)
-      const failed = (cause: unknown) => give(new SiloError('file_damaged', { cause }))
-      const exited = () => failed(new Error('the extraction thread ended'))
-      const done = (message: Reply) => {
-        stop()
-        resolve(message)
-      }
-      const stop = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', aborted)
-        worker.off('message', done).off('error', failed).off('exit', exited)
-      }
-      // The thread may be inside an endless loop: only ending it helps.
-      const give = (reason: unknown) => {
-        stop()
-        this.#worker = undefined
-        worker.once('error', () => {})
-        void worker.terminate()
-        reject(reason)
-      }
-      signal.addEventListener('abort', aborted, { once: true })
-      worker.once('message', done).once('error', failed).once('exit', exited)
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      worker.postMessage(path)
-    })
-    if ('error' in reply) throw fromWire(reply.error)
-    return reply.extracted
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL('extract/worker.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: limitMegabytes },
-      stdout: true,
-      stderr: true,
-    })
-    worker.unref()
-    return worker
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker?.terminate()
-    this.#worker = undefined
+    this.#closed = true
+    await this.#end()
+    await this.#options.recognizer?.[Symbol.asyncDispose]()
+    await this.#turn
+  }
+
+  async #extract(path: string, signal: AbortSignal, options: ExtractOptions): Promise<Extracted> {
+    signal.throwIfAborted()
+    if (this.#closed) throw new SiloError('shutting_down')
+    clearTimeout(this.#idle)
+    const id = this.#nextId++
+    const process = this.#process && !this.#process.gone ? this.#process : this.#start()
+    this.#process = process
+    // What is recognised for a document that was given up need not be.
+    const over = new AbortController()
+    const pictures = AbortSignal.any([over.signal, AbortSignal.timeout(recognitionLimitMs)])
+    let timer: NodeJS.Timeout | undefined
+    let left: (() => void) | undefined
+    try {
+      const reply = await new Promise<FromReader>((resolve, reject) => {
+        const send = (message: ToReader): void => process.send(message, reject)
+        const wait = (): void => {
+          timer = setTimeout(() => reject(new Error('it takes too long')), this.#options.limitMs ?? limitMs) // prettier-ignore
+        }
+        left = () => reject(signal.reason)
+        signal.addEventListener('abort', left, { once: true })
+        this.#onExit = (how) => reject(new Error(how))
+        this.#onMessage = (message) => {
+          if (message.id !== id) return
+          if (message.op !== 'recognize') return resolve(message)
+          clearTimeout(timer)
+          options.onPage?.(message.page, message.pages)
+          this.#recognize(message, pictures).then((answer) => {
+            wait()
+            send(answer)
+          }, reject)
+        }
+        wait()
+        send({ op: 'read', id, path, recognizes: this.#options.recognizer !== undefined })
+      })
+      if (reply.op === 'done') return reply.extracted
+      if (reply.op === 'error') throw fromWire(reply.error)
+      throw new SiloError('internal')
+    } catch (error) {
+      if (error instanceof SiloError && !signal.aborted) throw error
+      // The process may be inside an endless loop: only ending it helps.
+      await this.#end()
+      if (signal.aborted) throw signal.reason
+      throw new SiloError(this.#closed ? 'shutting_down' : 'file_damaged', { cause: error })
+    } finally {
+      clearTimeout(timer)
+      over.abort()
+      if (left) signal.removeEventListener('abort', left)
+      this.#onMessage = undefined
+      this.#onExit = undefined
+      if (!this.#closed) {
+        this.#idle = setTimeout(() => void this.#end(), idleMs)
+        this.#idle.unref()
+      }
+    }
+  }
+
+  async #recognize(
+    { id, width, height, gray }: Extract<FromReader, { op: 'recognize' }>,
+    signal: AbortSignal,
+  ): Promise<ToReader> {
+    try {
+      const { recognizer } = this.#options
+      if (!recognizer) throw new SiloError('ocr_failed')
+      const { lines, turn } = await recognizer.recognize({ width, height, gray }, { signal })
+      return { op: 'recognized', id, page: { lines, turn } }
+    } catch (cause) {
+      const error = cause instanceof SiloError ? cause : new SiloError('ocr_failed', { cause })
+      return { op: 'unrecognized', id, error: toWire(error) }
+    }
+  }
+
+  #start(): WorkerProcess {
+    const process: WorkerProcess = new WorkerProcess({
+      path: fileURLToPath(new URL('extract/reader.ts', import.meta.url)),
+      name: 'document reader',
+      environment: { NODE_OPTIONS: `--max-old-space-size=${limitMegabytes}` },
+      log: this.#options.log ?? silentLog,
+      onMessage: (input) => {
+        if (this.#process !== process) return
+        const parsed = v.safeParse(fromReaderSchema, input)
+        if (parsed.success) this.#onMessage?.(parsed.output)
+        else process.distrust()
+      },
+      onExit: (how) => {
+        if (this.#process === process) this.#onExit?.(how)
+      },
+    })
+    return process
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#idle)
+    const process = this.#process
+    await process?.close()
+    if (this.#process === process) this.#process = undefined
   }
 }

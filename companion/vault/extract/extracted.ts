@@ -38,6 +38,8 @@ export class TextBuilder {
   #parts: string[] = []
   #length = 0
   #headings: { level: number; text: string }[] = []
+  /** See `Extracted.uncertain`. */
+  readonly uncertain: { start: number; end: number }[] = []
   page = 0
   part: number | undefined
 
@@ -58,15 +60,15 @@ export class TextBuilder {
   /** Everything another document says, below the headings that are open here. */
   append(inner: Extracted): void {
     const above = this.#headings.map((heading) => heading.text)
-    for (const { start, end, kind, headings, page } of inner.segments) {
-      const text = inner.text.slice(start, end)
-      this.#add(
-        kind,
-        text,
-        kind === 'row' ? '\n' : '\n\n',
-        [...above, ...headings],
-        page || this.page,
-      )
+    for (const segment of inner.segments) {
+      const { start, end, kind } = segment
+      const headings = [...above, ...segment.headings]
+      const separator = kind === 'row' ? '\n' : '\n\n'
+      this.#add(kind, inner.text.slice(start, end), separator, headings, segment.page || this.page)
+      const moved = this.#length - end
+      for (const doubt of inner.uncertain ?? [])
+        if (doubt.start >= start && doubt.end <= end)
+          this.uncertain.push({ start: doubt.start + moved, end: doubt.end + moved })
     }
   }
 
@@ -83,7 +85,9 @@ export class TextBuilder {
   }
 
   build(kind: DocumentKind, title: string, more: About & { pages?: number } = {}): Extracted {
-    return { kind, title, text: this.#parts.join(''), segments: this.segments, ...more }
+    const uncertain = this.uncertain.length > 0 ? { uncertain: this.uncertain } : {}
+    const text = this.#parts.join('')
+    return { kind, title, text, segments: this.segments, ...more, ...uncertain }
   }
 
   #add(

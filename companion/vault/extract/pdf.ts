@@ -1,7 +1,11 @@
 import { getDocumentProxy } from 'unpdf'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { aboutOf, pdfDate } from './about.ts'
+import { blankCanvas, PageCanvasFactory, pictureOf, providePageDrawing } from './canvas.ts'
 import { TextBuilder, titleOf, type Extracted } from './extracted.ts'
+
+import { addRecognized, type Recognize } from './recognize.ts'
+import { maxPicturePixels, type RecognizedPage } from '#shared/contracts/text-recognizer.ts'
 
 interface Line {
   text: string
@@ -9,15 +13,27 @@ interface Line {
   y: number
 }
 
+/** Pages without a text layer that are read from their picture. */
+const maxScanned = 500
+/** A page with less text than this may be a scan with a stamp of the scanner. */
+const scarce = 16
+/** Pixels of the longer side of a page's picture: A4 at 200 dpi. */
+const pictureSide = 2340
+
 /**
- * The text layer of a PDF, page by page. Larger type is taken for headings, a gap for a new paragraph.
- * @throws SiloError file_damaged, file_encrypted, file_no_text
+ * The text layer of a PDF, page by page. Larger type is taken for headings, a gap for a new paragraph. Pages
+ * without a text layer are recognised from their picture, where there is one who reads it.
+ * @throws SiloError file_damaged, file_encrypted, file_no_text, file_too_large, ocr_failed
  */
-export async function extractPdf(bytes: Uint8Array, fileName: string): Promise<Extracted> {
+export async function extractPdf(
+  bytes: Uint8Array,
+  fileName: string,
+  recognize?: Recognize,
+): Promise<Extracted> {
   const tail = Buffer.from(bytes.subarray(-2048)).toString('latin1')
   // The reader would guess its way through a cut-off file and lose pages silently.
   if (!tail.includes('%%EOF')) throw new SiloError('file_damaged')
-  const document = await getDocumentProxy(bytes).catch(refuse)
+  const document = await getDocumentProxy(bytes, documentOptions(recognize)).catch(refuse)
   try {
     const builder = new TextBuilder()
     const pages: Line[][] = []
@@ -27,24 +43,66 @@ export async function extractPdf(bytes: Uint8Array, fileName: string): Promise<E
       pages.push(linesOf(content.items))
       page.cleanup()
     }
+    const scanned = recognize ? await readScanned(document, pages, recognize) : new Map()
     const body = bodyHeight(pages)
     for (const [index, lines] of pages.entries()) {
       builder.page = index + 1
-      addPage(builder, lines, body)
+      const read = scanned.get(index + 1)
+      if (read) addRecognized(builder, read.lines)
+      else addPage(builder, lines, body)
     }
     if (builder.segments.length === 0) throw new SiloError('file_no_text')
     const { info } = await document.getMetadata().catch(() => ({ info: {} }))
     const { CreationDate, ModDate, Author } = info as Record<string, unknown>
+    const author = typeof Author === 'string' ? Author : ''
     return builder.build('document', titleOf(builder.segments, fileName), {
-      ...aboutOf(
-        pdfDate(CreationDate) ?? pdfDate(ModDate),
-        typeof Author === 'string' ? Author : '',
-      ),
+      ...aboutOf(pdfDate(CreationDate) ?? pdfDate(ModDate), author),
       pages: document.numPages,
     })
   } finally {
     await document.destroy()
   }
+}
+
+type Pdf = Awaited<ReturnType<typeof getDocumentProxy>>
+
+function documentOptions(recognize: Recognize | undefined): object {
+  if (!recognize) return {}
+  providePageDrawing()
+  return { CanvasFactory: PageCanvasFactory, canvasMaxAreaInBytes: 4 * maxPicturePixels }
+}
+
+/** Page number → what was recognised on it, for pages with hardly any text. */
+async function readScanned(
+  document: Pdf,
+  pages: readonly Line[][],
+  recognize: Recognize,
+): Promise<Map<number, RecognizedPage>> {
+  const length = (lines: readonly Line[]): number =>
+    lines.reduce((sum, { text }) => sum + text.trim().length, 0)
+  const bare = pages.flatMap((lines, index) => (length(lines) < scarce ? [index + 1] : []))
+  if (bare.length > maxScanned)
+    throw new SiloError('file_too_large', {
+      params: { size: `${bare.length} scanned pages`, limit: `${maxScanned}` },
+    })
+  const read = new Map<number, RecognizedPage>()
+  for (const number of bare) {
+    const page = await document.getPage(number).catch(refuse)
+    const natural = page.getViewport({ scale: 1 })
+    const wanted = pictureSide / Math.max(natural.width, natural.height)
+    const size = blankCanvas(natural.width * wanted, natural.height * wanted)
+    const viewport = page.getViewport({ scale: wanted * size.scale })
+    const { canvas, context } = size
+    await page.render({ canvas, canvasContext: context, viewport } as never).promise.catch(refuse)
+    page.cleanup()
+    const picture = pictureOf(canvas)
+    if (!picture) continue
+    const recognized = await recognize(picture, { page: number, pages: document.numPages })
+    const own = length(pages[number - 1]!)
+    if (recognized.lines.reduce((sum, { text }) => sum + text.length, 0) > own)
+      read.set(number, recognized)
+  }
+  return read
 }
 
 function refuse(cause: unknown): never {
