@@ -1,5 +1,10 @@
 import * as v from 'valibot'
-import { answerPlaceSchema, outcomeSchema, usageSchema } from '#shared/domain/conversation.ts'
+import {
+  answerPlaceSchema,
+  citationSchema,
+  outcomeSchema,
+  usageSchema,
+} from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { maxMessageLength } from './api.ts'
@@ -27,6 +32,8 @@ export const importedMessageSchema = v.variant('role', [
     outcome: outcomeSchema,
     error: v.optional(wireErrorSchema),
     modelId: v.optional(v.string()),
+    /** What it rests on, from copies on that device. */
+    citations: v.optional(v.pipe(v.array(citationSchema), v.maxLength(50))),
     usage: v.optional(usageSchema),
     placement: v.optional(answerPlaceSchema),
   }),

@@ -40,6 +40,8 @@ export const runEventBodySchema = v.variant('type', [
     passages: v.number(),
     /** Passages found but left out for room. */
     droppedPassages: v.number(),
+    /** The passages were found by words only: what searches by meaning is not on this device. */
+    wordsOnly: v.optional(v.boolean()),
   }),
   v.object({ type: v.literal('text-delta'), text: v.string() }),
   v.object({ type: v.literal('citation'), citation: citationSchema }),

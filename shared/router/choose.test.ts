@@ -42,6 +42,12 @@ const cases: Case[] = [
   ['companion away', small, page, away, { place: 'page', reason: 'offline' }],
   ['companion away, big', big, page, away, { place: 'page', reason: 'offline' }],
   ['companion away, vault', { ...small, needsVault: true }, page, away, { place: 'companion', reason: 'needs-vault', waits: true }],
+  ['companion away, vault copied here', { ...small, needsVault: true }, { ...page, vault: true }, away, { place: 'page', reason: 'offline' }],
+  ['companion away, vault copied here, no model', { ...small, needsVault: true }, { vault: true }, away, { place: 'retrieval', reason: 'no-page-model', passages: true }],
+  ['companion away, no model, not about the vault', small, { vault: true }, away, { place: 'companion', reason: 'no-page-model', waits: true }],
+  ['no companion known, vault copied here', { ...small, needsVault: true }, { vault: true }, undefined, { place: 'retrieval', reason: 'no-model', passages: true }],
+  ['connected, vault copied here', { ...small, needsVault: true }, { ...page, vault: true }, desk, { place: 'companion', reason: 'needs-vault' }],
+  ['pinned to the page, vault copied here, no model', pin('page', { ...small, needsVault: true }), { vault: true }, desk, { place: 'retrieval', reason: 'no-page-model', passages: true }],
   // Both could.
   ['small task', small, page, desk, { place: 'page', reason: 'small-task' }],
   ['small spoken task', { ...small, kind: 'voice' }, page, desk, { place: 'page', reason: 'small-task' }],

@@ -22,7 +22,8 @@ const smallTasks: readonly { parameters: number; promptTokens: number; answerTok
 
 /**
  * Where a task runs, and why. `companion` is undefined where this device knows none; a place that cannot be
- * had now `waits`. What needs the vault, a model in the page or a companion is never put where that is not.
+ * had now `waits`. What needs the vault, a model in the page or a companion is never put where that is not; copies of
+ * collections on this device stand in for the vault while no companion is there.
  */
 export function choosePlacement(
   task: PlacementTask,
@@ -30,16 +31,23 @@ export function choosePlacement(
   companion: CompanionAbility | undefined,
   swarm?: SwarmAbility,
 ): Placement {
-  if (task.pinned) return pinned(task.pinned, page, companion, swarm)
+  if (task.pinned) return pinned(task, task.pinned, page, companion, swarm)
   const connected = companion?.connected === true
+  const here = task.needsVault && page.vault === true
   if (!page.model) {
     if (connected) return atCompanion('no-page-model', task, companion, swarm)
+    if (here)
+      return {
+        place: 'retrieval',
+        reason: companion ? 'no-page-model' : 'no-model',
+        passages: true,
+      }
     if (companion) return { place: 'companion', reason: 'no-page-model', waits: true }
     return { place: 'retrieval', reason: 'no-model' }
   }
   if (!companion) return { place: 'page', reason: 'only-page' }
   if (!connected)
-    return task.needsVault
+    return task.needsVault && !here
       ? { place: 'companion', reason: 'needs-vault', waits: true }
       : { place: 'page', reason: 'offline' }
   // The vault is asked on the companion, which says itself when it has no model to answer with.
@@ -65,6 +73,7 @@ function againstThePage(task: PlacementTask, page: PageAbility): Placement['reas
 }
 
 function pinned(
+  task: PlacementTask,
   place: NonNullable<PlacementTask['pinned']>,
   page: PageAbility,
   companion: CompanionAbility | undefined,
@@ -74,7 +83,11 @@ function pinned(
   if (place === 'page')
     return page.model
       ? { place, reason: 'user-choice' }
-      : { place: 'retrieval', reason: 'no-page-model' }
+      : {
+          place: 'retrieval',
+          reason: 'no-page-model',
+          ...(task.needsVault && page.vault ? { passages: true } : {}),
+        }
   const waits = companion?.connected === true ? {} : { waits: true }
   if (place === 'swarm' && swarm?.available) return { place, reason: 'user-choice', ...waits }
   return { place: 'companion', reason: 'user-choice', ...waits }

@@ -47,6 +47,8 @@ export interface PageAbility {
   /** 0…1; absent where the browser does not tell. */
   readonly battery?: { readonly level: number; readonly charging: boolean }
   readonly saveData?: boolean
+  /** Every collection the question is about has a copy on this device. */
+  readonly vault?: boolean
 }
 
 export interface CompanionAbility {
@@ -70,6 +72,8 @@ export interface SwarmAbility {
 export interface Placement {
   readonly place: Place
   readonly reason: PlacementReason
+  /** For `retrieval`: passages of this device's copies are the answer; without, there is none. */
+  readonly passages?: boolean
   /** The place is not to be had now: ask later, keep in the outbox. */
   readonly waits?: boolean
 }

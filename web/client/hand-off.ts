@@ -152,7 +152,7 @@ function batches(messages: readonly Message[]): Message[][] {
 function imported(message: Message): ImportedMessage {
   const { id, text, createdAt, parentId, role, outcome } = message
   if (role === 'user') return { id, role, parentId, text, createdAt }
-  const { error, modelId, usage, placement } = message
+  const { error, modelId, citations, usage, placement } = message
   return {
     id,
     role,
@@ -162,6 +162,7 @@ function imported(message: Message): ImportedMessage {
     outcome: outcome ?? 'interrupted',
     ...(error ? { error } : {}),
     ...(modelId === undefined ? {} : { modelId }),
+    ...(citations?.length ? { citations } : {}),
     ...(usage ? { usage } : {}),
     ...(placement ? { placement } : {}),
   }

@@ -118,7 +118,7 @@ class Hosts {
     conversation: Conversation,
   ): Promise<'started' | 'waits'> {
     const { place, reason, waits } = placement
-    if (place === 'page') {
+    if (place === 'page' || place === 'retrieval') {
       const road = await this.#road()
       const body = newConversation(conversation)
       await request('/api/conversations', conversationOnlySchema, { method: 'POST', body, road })

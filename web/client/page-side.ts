@@ -35,7 +35,14 @@ export async function openPageSide(options: PageSideOptions): Promise<PageSide> 
   const { channel, companionId } = options
   const locks = tabLocks()
   const models = new ModelTurn(engine, locks, channel)
-  const host = new PageHost({ models, locks, channel, deviceName: deviceName() })
+  const host = new PageHost({
+    models,
+    locks,
+    channel,
+    deviceName: deviceName(),
+    retrieve: async (request, signal) =>
+      (await import('./vault-copies/page-retrieval.ts')).retrieveHere(request, signal),
+  })
   const onChange = (id: string): void => host.changed(id)
   const handOff = new HandOff({ request, send, locks, companionId, onSynced: onChange })
   const outbox = new Outbox({

@@ -39,8 +39,11 @@ export async function placeQuestion(question: Question): Promise<Placement> {
   const local = there?.connected && there.model && there.road === 'loopback'
   if (local && question.pin === undefined) return { place: 'companion', reason: 'default-model' }
   if (question.pin === 'companion') return choosePlacement(task, {}, there)
-  await pageModels.start().catch(() => {})
-  return choosePlacement(task, pageAbility(), there)
+  const [vault] = await Promise.all([
+    copiesHold(question.collectionIds),
+    pageModels.start().catch(() => {}),
+  ])
+  return choosePlacement(task, { ...pageAbility(), vault }, there)
 }
 
 /** The companion as far as this page knows it; undefined where there is none. */
@@ -65,6 +68,14 @@ export function pageAbility(): PageAbility {
   if (!model) return rest
   const known = pageModels.models.find((state) => state.model.id === model.id)
   return { ...rest, model: { ...model, ...(known ? { parameters: known.model.parameters } : {}) } }
+}
+
+/** Whether each of these collections has a copy on this device that may be used. */
+async function copiesHold(collectionIds: readonly string[]): Promise<boolean> {
+  if (collectionIds.length === 0) return false
+  const { usableCopies } = await import('#web/replica/vault/copies.ts')
+  const here = new Set(await usableCopies())
+  return collectionIds.every((id) => here.has(id))
 }
 
 function taskOf({ text, branch, collectionIds, pin }: Question): PlacementTask {

@@ -1,17 +1,23 @@
-import { branchOf, type Message } from '#shared/domain/conversation.ts'
+import { branchOf, type Citation, type Message } from '#shared/domain/conversation.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { CitationTracker } from '#shared/generation/citation-tracker.ts'
 import { buildContext, type BuiltContext, type SentPrompt } from '#shared/generation/context.ts'
 import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
 import { languageOf } from '#shared/generation/language.ts'
 import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
 import type { RunEventBody } from '#shared/protocol/run-event.ts'
 import type { PlacementReason } from '#shared/router/placement.ts'
-import type { PageModelLease, PageModels, PageRetrieval } from './ports.ts'
+import { passageList } from './passage-answer.ts'
+import type { PageFound, PageModelLease, PageModels, PageRetrieval } from './ports.ts'
 
 /** An answer longer than this has lost its way, the more so of a small model. */
 const maxAnswerTokens = 2048
 const temperature = 0.4
+/** An answer from documents is not the place for invention. */
+const groundedTemperature = 0.2
 const passageCount = 4
+/** Without these the page has no model that could answer; then it shows what it found. */
+const noModel = new Set(['page_engine_unavailable', 'model_not_installed'])
 
 export interface PageTurn {
   readonly messages: readonly Message[]
@@ -31,7 +37,11 @@ export interface PageAnswerDeps {
 }
 
 /** What an answer has become so far; written to its message when the run ends, however it ends. */
-export interface PageDraft extends Pick<Message, 'text' | 'modelId' | 'usage' | 'placement'> {
+export interface PageDraft extends Pick<
+  Message,
+  'text' | 'modelId' | 'usage' | 'placement' | 'citations'
+> {
+  // prettier-ignore
   sentFrom?: string
 }
 
@@ -48,7 +58,18 @@ export async function answerInPage(
   const branch = branchOf(turn.messages, turn.parentId)
   const question = branch.at(-1)
   if (question?.role !== 'user') throw new SiloError('message_unknown')
-  const lease = await acquire(turn, emit, signal, deps.models)
+  const { collectionIds } = turn
+  let found: PageFound | undefined
+  if (deps.retrieve && collectionIds.length > 0) {
+    emit({ type: 'progress', stage: 'searching', done: 0, unit: 'steps' })
+    const query = question.text.slice(0, 2000)
+    found = await deps.retrieve({ query, collectionIds, limit: passageCount }, signal)
+  }
+  const lease = await acquire(turn, emit, signal, deps.models).catch((error: unknown) => {
+    if (found && error instanceof SiloError && noModel.has(error.code)) return undefined
+    throw error
+  })
+  if (!lease) return showPassages(turn, question, found ?? { hits: [] }, draft, emit, deps)
   try {
     draft.modelId = lease.modelId
     draft.placement = {
@@ -58,21 +79,13 @@ export async function answerInPage(
       reason: turn.reason,
     }
     emit({ type: 'placement-chosen', ...draft.placement, modelId: lease.modelId })
-    const { collectionIds } = turn
-    const hits =
-      deps.retrieve && collectionIds.length > 0
-        ? await deps.retrieve(
-            { query: question.text.slice(0, 2000), collectionIds, limit: passageCount },
-            signal,
-          )
-        : []
     const context = await buildContext(
       {
         branch,
         sent: turn.sent,
-        systemPrompt: defaultSystemPrompt(languageOf(branch[0]?.text ?? ''), hits.length > 0),
+        systemPrompt: defaultSystemPrompt(languageOf(branch[0]?.text ?? ''), found !== undefined),
         language: languageOf(question.text),
-        hits,
+        hits: found?.hits ?? [],
         loaded: lease.loaded,
       },
       signal,
@@ -86,10 +99,38 @@ export async function answerInPage(
       droppedMessageIds: [...context.droppedMessageIds],
       passages: context.passages.length,
       droppedPassages: context.droppedPassages,
+      ...(found?.wordsOnly === undefined ? {} : { wordsOnly: true }),
     })
-    return await generate(lease, context, draft, emit, signal)
+    return await generate(lease, context, question.text, draft, emit, signal)
   } finally {
     await lease.release()
+  }
+}
+
+/** No model of this page can answer: the passages themselves are the answer. */
+function showPassages(
+  turn: PageTurn,
+  question: Message,
+  { hits, wordsOnly }: PageFound,
+  draft: PageDraft,
+  emit: Emit,
+  deps: PageAnswerDeps,
+): { stopReason: 'stop' } {
+  const { reason } = turn
+  draft.placement = { place: 'retrieval', device: deps.deviceName, engine: '', reason }
+  emit({ type: 'placement-chosen', ...draft.placement, modelId: '' })
+  const language = languageOf(question.text)
+  const { text, citations } = passageList(hits, language, wordsOnly !== undefined)
+  draft.text = text
+  emit({ type: 'text-delta', text })
+  cite(citations, draft, emit)
+  return { stopReason: 'stop' }
+}
+
+function cite(found: readonly Citation[], draft: PageDraft, emit: Emit): void {
+  for (const citation of found) {
+    draft.citations = [...(draft.citations ?? []), citation]
+    emit({ type: 'citation', citation })
   }
 }
 
@@ -115,13 +156,16 @@ async function acquire(
 async function generate(
   lease: PageModelLease,
   context: BuiltContext,
+  question: string,
   draft: PageDraft,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<{ stopReason: 'stop' | 'length' }> {
+  const citations = new CitationTracker(context.passages)
   const batcher = new DeltaBatcher((text) => {
     draft.text += text
     emit({ type: 'text-delta', text })
+    cite(citations.push(text), draft, emit)
   })
   const started = performance.now()
   let firstTokenAt: number | undefined
@@ -130,7 +174,7 @@ async function generate(
     const events = lease.loaded.generate(
       {
         prompt: context.prompt,
-        temperature,
+        temperature: context.passages.length > 0 ? groundedTemperature : temperature,
         maxTokens: Math.max(context.answerTokens, room),
       },
       signal,
@@ -150,6 +194,7 @@ async function generate(
         }
         emit({ type: 'usage', usage: draft.usage })
         if (event.reason === 'abort') signal.throwIfAborted()
+        if (draft.text !== '') cite(citations.end(draft.text, question), draft, emit)
         return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
       }
     }

@@ -228,11 +228,12 @@ function draftOf(events: readonly RunEvent[]): PageDraft {
   const draft: PageDraft = { text: '' }
   for (const { body } of events) {
     if (body.type === 'text-delta') draft.text += body.text
+    else if (body.type === 'citation') draft.citations = [...(draft.citations ?? []), body.citation]
     else if (body.type === 'usage') draft.usage = body.usage
     else if (body.type === 'placement-chosen') {
-      const { device, engine, reason } = body
-      draft.modelId = body.modelId
-      draft.placement = { place: 'page', device, engine, reason }
+      const { place = 'page', device, engine, reason } = body
+      if (body.modelId !== '') draft.modelId = body.modelId
+      draft.placement = { place, device, engine, reason }
     }
   }
   return draft

@@ -24,11 +24,17 @@ export interface PageModels {
   ): Promise<PageModelLease>
 }
 
-/** The vault of this device, once it has one: the best passages first. */
+/** What the copies on this device have on a question, the best passages first; undefined where none is of what is asked. */
 export type PageRetrieval = (
   request: { query: string; collectionIds: readonly string[]; limit: number },
   signal: AbortSignal,
-) => Promise<SearchHit[]>
+) => Promise<PageFound | undefined>
+
+export interface PageFound {
+  readonly hits: readonly SearchHit[]
+  /** Why only words were compared; absent where the meaning was as well. */
+  readonly wordsOnly?: string
+}
 
 /** The part of the Web Locks API that is used. */
 export type Locks = Pick<LockManager, 'request' | 'query'>

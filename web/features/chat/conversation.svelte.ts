@@ -260,7 +260,7 @@ export class ConversationStore {
     try {
       const placement = await this.#place(parentId, pin)
       const conversation = this.#conversation
-      if (placement.place === 'retrieval' || !conversation) {
+      if ((placement.place === 'retrieval' && !placement.passages) || !conversation) {
         undo()
         return 'nowhere'
       }
@@ -364,7 +364,10 @@ export class ConversationStore {
 
 /** Why this place was chosen goes with the run, where there was a choice. */
 function withReason(run: ChatRun, { place, reason }: Placement): ChatRun {
-  return place === 'page' || reason === 'default-model' || reason === 'no-page-model'
+  return place === 'page' ||
+    place === 'retrieval' ||
+    reason === 'default-model' ||
+    reason === 'no-page-model'
     ? run
     : { ...run, reason }
 }

@@ -50,6 +50,8 @@ export const t = translator({
     page: 'p. {page}',
     passages: '{n|passage|passages} read',
     passagesDropped: '{n|passage|passages} found, but left out for room.',
+    wordsOnly:
+      'Passages were found by their words only: the model that compares meanings is not on this device.',
     tokens: '{n} tokens',
     cached: '{n} of {total} prompt tokens from cache',
     firstToken: 'first token {time}',
@@ -178,6 +180,7 @@ export const t = translator({
     page: '第 {page} 页',
     passages: '读取了 {n} 段资料',
     passagesDropped: '另有 {n} 段资料因空间不足未放入。',
+    wordsOnly: '资料仅按词语匹配：用于理解语义的模型不在此设备上。',
     tokens: '{n} 词元',
     cached: '提示 {total} 词元中 {n} 个来自缓存',
     firstToken: '首词元 {time}',

@@ -106,6 +106,14 @@ export async function removeCopy(id: string): Promise<void> {
   })
 }
 
+/** Ids of the copies that questions may be answered from. */
+export async function usableCopies(): Promise<string[]> {
+  const [copies, now] = await Promise.all([vaultCopies(), leaseTime()])
+  return copies
+    .filter((copy) => copy.syncedAt !== undefined && leaseOf(copy, now) === 'valid')
+    .map(({ id }) => id)
+}
+
 /** Deletes what no companion has confirmed for too long. Returns what went. */
 export async function removeExpired(now: number): Promise<VaultCopy[]> {
   const over = (await vaultCopies()).filter((copy) => leaseOf(copy, now) === 'over')
