@@ -9,6 +9,7 @@ export const pages = [
   { key: 'vault', href: '/vault', icon: 'vault', least: 'member' },
   { key: 'models', href: '/models', icon: 'models', least: 'owner' },
   { key: 'devices', href: '/devices', icon: 'phone', least: 'guest' },
+  { key: 'sync', href: '/sync', icon: 'sync', least: 'owner' },
   { key: 'settings', href: '/settings', icon: 'settings', least: 'guest' },
 ] as const satisfies readonly { key: string; href: string; icon: IconName; least: Role }[]
 
