@@ -14,10 +14,12 @@ import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
 import { composeReplica } from './compose/replica.ts'
 import { composeSeal } from './compose/seal.ts'
+import { composeRetrieval } from './compose/retrieval.ts'
 import { composeSpeech } from './compose/speech.ts'
 import { composeTeam } from './compose/team.ts'
 import { composeTeamPeers, homeAsker } from './compose/team-peers.ts'
 import { composeUploads } from './compose/uploads.ts'
+import { composeReader } from './compose/reader.ts'
 import { composeVault } from './compose/vault.ts'
 import type { Config } from './config/config.ts'
 import { lockHome } from './config/home-lock.ts'
@@ -155,7 +157,8 @@ async function build(
       return { ...lease, engineId: engine.id, deviceName: hostname() }
     },
   }
-  const { vault, index } = composeVault(home, seal, companionId, database, models, (id) =>
+  const reader = composeReader(log, config.threads)
+  const { vault, index } = composeVault(home, seal, companionId, database, models, reader, (id) =>
     changes.publish('vault', id),
   )
   closers.push(() => vault[Symbol.asyncDispose]())
@@ -175,12 +178,20 @@ async function build(
   })
   closers.push(() => team.close())
   let teamPeers: ReturnType<typeof composeTeamPeers> | undefined
+  const retrieval = composeRetrieval({
+    companionId,
+    database,
+    index,
+    policies: team.policies,
+    collections: () => vault.names(),
+    ownerName: (id) => teamPeers?.collections.ownerName(id),
+  })
   const chat = new ChatService(
     {
       conversations,
       artifacts,
       models: modelPort,
-      vault: team.guard(vault),
+      vault: team.guard(retrieval),
       settings: () => settings.get(),
       log,
     },
@@ -237,9 +248,14 @@ async function build(
     policies: team.policies,
     roads: link.roads,
     vault,
+    index,
+    home,
+    deviceKey,
+    audit: team.audit,
     log,
   })
   closers.push(() => teamPeers?.[Symbol.asyncDispose]())
+  retrieval.addSource(teamPeers.federation)
 
   let port = config.port
   const services: GatewayServices = {
@@ -306,6 +322,7 @@ async function build(
     speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
+    retrieval,
     team,
     teamPeers,
     settings,

@@ -2,20 +2,23 @@ import type { Log } from '#companion/observe/log.ts'
 import type { RunContext, RunResult } from '#companion/runs/run.ts'
 import { branchOf, type AnswerPlace, type Citation, type Conversation, type Message, type Usage } from '#shared/domain/conversation.ts' // prettier-ignore
 import type { Settings } from '#shared/domain/settings.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
+import { citationOf } from '#shared/domain/citation-of.ts'
+import { SiloError, type Language } from '#shared/errors/silo-error.ts'
+import { CitationTracker } from '#shared/generation/citation-tracker.ts'
 import { buildContext, type BuiltContext } from '#shared/generation/context.ts'
 import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
 import { languageOf } from '#shared/generation/language.ts'
+import { notFoundText } from '#shared/generation/not-found-text.ts'
 import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
 import type { PlacementReason } from '#shared/router/placement.ts'
 import { ArtifactExtractor, type ExtractedArtifact } from './artifact-extractor.ts'
 import type { ArtifactStore } from './artifact-store.ts'
-import { CitationTracker } from './citation-tracker.ts'
 import type { ConversationStore } from './conversation-store.ts'
+import { ground, type Grounding } from './grounding.ts'
 import type { ChatModelLease, ModelPort, VaultPort } from './ports.ts'
 
-/** Passages asked of the vault for one question. */
-const passageCount = 6
+/** Of the context, for passages with the sections around them; less than what passages may take at most. */
+const sectionShare = 0.4
 /** An answer from documents is not the place for invention. */
 const groundedTemperature = 0.2
 /** An answer longer than this has lost its way. */
@@ -66,18 +69,8 @@ export async function answer(
 
   const { collectionIds } = turn.conversation
   if (collectionIds.length > 0) run.emit({ type: 'progress', stage: 'searching', done: 0, unit: 'steps' }) // prettier-ignore
-  const hits =
-    collectionIds.length > 0
-      ? await deps.vault.search(
-          {
-            query: question.text.slice(0, 2000),
-            collectionIds,
-            limit: passageCount,
-            caller: turn.caller,
-          },
-          run.signal,
-        )
-      : []
+  const grounding = await ground(branch, collectionIds, turn.caller, deps.vault, run.signal)
+  if (grounding.missing) return sayMissing(run, draft, grounding, languageOf(question.text))
 
   const settings = deps.settings()
   const lease = await acquire(run, turn, settings, deps)
@@ -86,6 +79,8 @@ export async function answer(
     draft.placement = placementOf(turn, lease)
     run.emit({ type: 'placement-chosen', ...draft.placement, modelId: lease.modelId })
     const language = languageOf(question.text)
+    const room = Math.floor(lease.loaded.contextTokens * sectionShare)
+    const hits = (await deps.vault.widen?.(grounding.hits, room, run.signal)) ?? grounding.hits
     const context = await buildContext(
       {
         branch,
@@ -113,6 +108,23 @@ export async function answer(
   } finally {
     lease.release()
   }
+}
+
+/** No model is asked: where nothing is held, even a good one is tempted to guess. */
+function sayMissing(
+  run: RunContext,
+  draft: AnswerDraft,
+  { hits, unreachable }: Grounding,
+  language: Language,
+): RunResult {
+  draft.text = notFoundText(hits, unreachable, language)
+  run.emit({ type: 'text-delta', text: draft.text })
+  for (const [index, hit] of hits.entries()) {
+    const citation = citationOf(hit, index + 1)
+    draft.citations.push(citation)
+    run.emit({ type: 'citation', citation })
+  }
+  return { stopReason: 'stop' }
 }
 
 async function acquire(

@@ -1,5 +1,6 @@
 import type { LoadedModel } from '#shared/contracts/engine.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
+import type { SearchResponse } from '#shared/protocol/search.ts'
 
 /** A loaded chat model lent to one run. */
 export interface ChatModelLease {
@@ -32,5 +33,7 @@ export interface VaultPort {
   search(
     request: { query: string; collectionIds: readonly string[]; limit: number; caller: string },
     signal: AbortSignal,
-  ): Promise<SearchHit[]>
+  ): Promise<SearchResponse>
+  /** The same passages with the sections they stand in, as far as `tokens` reach for all together. */
+  widen?(hits: readonly SearchHit[], tokens: number, signal: AbortSignal): Promise<SearchHit[]>
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Seal } from '#companion/seal/seal.ts'
 import { createE5Embedder, type EmbedLease } from '#companion/vault/embedder.ts'
-import { Extractor } from '#companion/vault/extractor.ts'
+import type { Extractor } from '#companion/vault/extractor.ts'
 import { LanceStore } from '#companion/vault/lance-store.ts'
 import { TextFiles } from '#companion/vault/text-files.ts'
 import { VaultRecords } from '#companion/vault/vault-records.ts'
@@ -25,6 +25,7 @@ export function composeVault(
   deviceId: string,
   database: DatabaseSync,
   models: EmbedModels,
+  extractor: Extractor,
   onChange: (collectionId: string) => void,
 ) {
   const modelId = models.defaultId('embed') ?? defaultEmbedModel
@@ -32,15 +33,16 @@ export function composeVault(
   const dimensions = entry?.dimensions ?? 384
   const folder = join(home, 'vault')
   const store = new LanceStore({ directory: join(folder, 'index'), deviceId, modelId, dimensions })
+  const embedder = createE5Embedder(modelId, dimensions, (signal) =>
+    models.acquire(modelId, 'embed', { signal }),
+  )
   const vault = new Vault({
-    records: new VaultRecords(database),
+    records: new VaultRecords(database, deviceId),
     store,
     texts: new TextFiles(join(folder, 'texts'), seal),
-    extractor: new Extractor(),
-    embedder: createE5Embedder(modelId, dimensions, (signal) =>
-      models.acquire(modelId, 'embed', { signal }),
-    ),
+    extractor,
+    embedder,
     onChange,
   })
-  return { vault, index: { store, modelId, dimensions } }
+  return { vault, index: { store, modelId, dimensions, embedder } }
 }

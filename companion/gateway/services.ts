@@ -24,12 +24,13 @@ import type { TeamCollections } from '#companion/team/team-collections.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
-import type { Collection, Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts' // prettier-ignore
+import type { Collection, Document, DocumentText, Problem} from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { StartRun, Status } from '#shared/protocol/api.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import type { Lan } from '#shared/protocol/lan.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
+import type { SearchRequest, SearchResponse } from '#shared/protocol/search.ts'
 import type { ModelLease } from './openai/access.ts'
 
 type Maybe<T> = T | Promise<T>
@@ -70,10 +71,15 @@ export interface VaultService {
   ): Maybe<{ documents: Document[]; total: number }>
   problems(collectionId: string): Maybe<Problem[]>
   documentText(documentId: string, range: { start: number; length: number }): Maybe<DocumentText>
+}
+
+/** Questions to the vault. */
+export interface RetrievalService {
+  /** @throws SiloError collection_unknown, engine errors */
   search(
-    request: { query: string; collectionIds: readonly string[]; limit: number },
+    request: SearchRequest & { readonly caller: string },
     signal: AbortSignal,
-  ): Promise<SearchHit[]>
+  ): Promise<SearchResponse>
 }
 
 /** The app over HTTPS in the local network. */
@@ -131,6 +137,7 @@ export interface GatewayServices {
   readonly artifacts: ArtifactStore
   readonly models: ModelService
   readonly vault: VaultService
+  readonly retrieval: RetrievalService
   readonly team: TeamService
   readonly settings: SettingsStore
   readonly keys: KeyStore

@@ -13,6 +13,7 @@ export function guardedSearch(
   audit: Pick<AuditLog, 'record'>,
 ): VaultPort {
   return {
+    ...(vault.widen ? { widen: vault.widen.bind(vault) } : {}),
     async search(request, signal) {
       const { caller, collectionIds } = request
       const line = { device: caller, action: 'search', collectionIds, detail: request.query } as const // prettier-ignore
@@ -22,12 +23,14 @@ export function guardedSearch(
         audit.record({ ...line, allowed: false })
         throw new SiloError('collection_unknown')
       }
-      if (readable.length === 0) return []
-      const hits = await vault.search({ ...request, collectionIds: readable }, signal)
-      const still = hits.filter(({ collectionId }) => policies.accessOf(collectionId, caller))
+      if (readable.length === 0) return { hits: [], understood: [], found: false, unreachable: [] }
+      const answer = await vault.search({ ...request, collectionIds: readable }, signal)
+      const still = answer.hits.filter(({ collectionId }) =>
+        policies.accessOf(collectionId, caller),
+      )
       if (caller !== 'self' || !readable.every((id) => policies.isOwn(id)))
         audit.record({ ...line, collectionIds: readable, allowed: true, count: still.length })
-      return still
+      return { ...answer, hits: still }
     },
   }
 }

@@ -12,12 +12,12 @@ import type {
   VaultStore,
 } from '#shared/contracts/vault-store.ts'
 import type { DocumentHead } from '#shared/vault/document-head.ts'
-import { fuse } from './fusion.ts'
+import { fuse } from '#shared/vault/fusion.ts'
+import { searchTerms } from '#shared/vault/query-terms.ts'
 import { ReceivedDataset } from './lance-dataset.ts'
 import { OwnDataset } from './lance-own.ts'
 import { denseSearch, textSearch } from './lance-query.ts'
 import { chunkOf, headOf, hitColumns, isSafeName, ofDocuments, ownedChunkOf, safeName, type Row } from './lance-rows.ts' // prettier-ignore
-import { termsOf } from './terms.ts'
 
 /** Candidates of each list that fusion sees, per hit wanted. */
 const candidates = 4
@@ -128,7 +128,7 @@ export class LanceStore implements VaultStore {
     if (request.documentIds?.length === 0) return []
     const limit = request.limit * candidates
     const textWeight = request.textWeight ?? 1
-    const terms = textWeight > 0 ? termsOf(request.text, 'query').join(' ') : ''
+    const terms = textWeight > 0 ? searchTerms(request.text).join(' ') : ''
     const where = request.documentIds && ofDocuments(request.documentIds)
     const datasets = (await Promise.all(request.collectionIds.map((id) => this.#readable(id))))
       .flat()

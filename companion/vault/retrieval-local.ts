@@ -2,7 +2,7 @@ import type { PassageAnswer, PassageRequest, PassageSource } from '#shared/contr
 import type { StoreHit, VaultStore } from '#shared/contracts/vault-store.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import { fitFeatures, fitProbability, fitThreshold, type FitFeatures } from '#shared/vault/fit.ts'
-import { textWeight } from '#shared/vault/ranking.ts'
+import { rankPassages, textWeight } from '#shared/vault/rank.ts'
 import type { DocumentCatalogue } from './retrieval-ports.ts'
 
 export interface LocalPassagesInit {
@@ -56,10 +56,11 @@ export class LocalPassages implements PassageSource {
       this.#sample(collectionIds, signal),
     ])
     const wanted = many ? new Set(named) : undefined
-    const hits = found
+    const candidates = found
       .filter((hit) => wanted?.has(hit.chunk.documentId) ?? true)
       .slice(0, limit)
       .flatMap((hit) => this.#hit(hit) ?? [])
+    const hits = rankPassages(text, candidates).map(({ hit, score }) => ({ ...hit, score }))
     const background = sample.map((other) => dot(vector, other))
     const features = fitFeatures({ question: text, hits, background })
     const fits = hits.length > 0 && fitProbability(features) >= fitThreshold
@@ -83,6 +84,7 @@ export class LocalPassages implements PassageSource {
       start: chunk.start,
       end: chunk.end,
       text: chunk.text,
+      ordinal: chunk.ordinal,
       owner,
       ...(ownerName === undefined ? {} : { ownerName }),
       ...(document.kind === undefined ? {} : { kind: document.kind }),

@@ -1,51 +1,33 @@
 import type { PassageAnswer } from '#shared/contracts/passage-source.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import { fuse } from '#shared/vault/fusion.ts'
-import { tellingTerms } from '#shared/vault/fit.ts'
-import { coverageWeight, textWeight } from '#shared/vault/ranking.ts'
+import { rankPassages } from '#shared/vault/rank.ts'
 import { termsOf } from '#shared/vault/terms.ts'
 
 /** Share of words in common from which a passage says what a better one has said. */
 const sameShare = 0.9
 
 /**
- * One list from the answers of several sources: all that was found is ranked by meaning and by words as if it lay in
- * one place, which it can be because all vectors are of one model; answers that say nothing of that are taken in their
- * order. A third list, by how much of the question a passage holds, settles what the two leave open.
+ * One list from the answers of several sources: all that was found is ranked as if it lay in one place, which it can
+ * be because all vectors are of one model; an answer that does not say how near its passages are is taken in its order
+ * and merged by reciprocal rank.
  */
 export function mergeAnswers(answers: readonly PassageAnswer[], question: string): SearchHit[] {
   // What a source holds to be no answer comes after what another holds to be one.
   const some = answers.some(({ found }) => found)
   const counted = some ? answers.filter(({ found }) => found) : answers
   const rest = some ? answers.filter(({ found }) => !found) : []
-  return [counted, rest].flatMap((group) => rank(group.map(({ hits }) => hits), question)) // prettier-ignore
+  return [...rank(counted, question), ...rank(rest, question)]
 }
 
-function rank(lists: readonly (readonly SearchHit[])[], question: string): SearchHit[] {
-  const all = new Map(lists.flat().map((hit) => [keyOf(hit), hit]))
-  const hits = [...all.values()]
-  const known = hits.filter(({ similarity, textScore }) => similarity !== undefined || textScore !== undefined) // prettier-ignore
-  const dense = by(known, ({ similarity }) => similarity)
-  const text = by(known, ({ textScore }) => textScore)
-  const unknown = lists.map((list) => list.filter((hit) => !known.includes(all.get(keyOf(hit))!)))
-  const weights = [1, textWeight, coverageWeight, ...unknown.map(() => 1 + textWeight)]
-  return fuse([dense, text, byCoverage(hits, question), ...unknown], keyOf, weights).map(
-    ({ item, score }) => ({ ...item, score }),
-  )
-}
-
-/** By the share of the question's words that a passage holds, the rarer the weightier; those with none are left out. */
-function byCoverage(hits: readonly SearchHit[], question: string): SearchHit[] {
-  const terms = tellingTerms(question)
-  const held = hits.map(({ title, headings, text }) => new Set(termsOf([title, ...headings, text].join('\n'), 'document'))) // prettier-ignore
-  const weights = terms.map((term) => Math.log(1 + hits.length / (1 + held.filter((set) => set.has(term)).length))) // prettier-ignore
-  const score = held.map((set) => terms.reduce((sum, term, at) => sum + (set.has(term) ? weights[at]! : 0), 0)) // prettier-ignore
-  const scored = new Map(hits.map((hit, at) => [hit, score[at]!]))
-  return by(hits, (hit) => scored.get(hit) || undefined)
-}
-
-function by(hits: readonly SearchHit[], of: (hit: SearchHit) => number | undefined): SearchHit[] {
-  return hits.filter((hit) => of(hit) !== undefined).sort((a, b) => of(b)! - of(a)!)
+function rank(answers: readonly PassageAnswer[], question: string): SearchHit[] {
+  const measured = answers.filter(({ hits }) => hits.some(({ similarity }) => similarity !== undefined)) // prettier-ignore
+  const others = answers.filter((answer) => !measured.includes(answer)).map(({ hits }) => hits)
+  // The same passage may come from its owner and from a copy.
+  const hits = [...new Map(measured.flatMap((answer) => answer.hits).map((hit) => [keyOf(hit), hit])).values()] // prettier-ignore
+  const ranked = rankPassages(question, hits).map(({ hit, score }) => ({ ...hit, score }))
+  if (others.length === 0) return ranked
+  return fuse([ranked, ...others], keyOf).map(({ item, score }) => ({ ...item, score }))
 }
 
 /** Without passages that repeat a better one: the same page kept twice, a copy on another device. */

@@ -1,17 +1,19 @@
 import type { PassageAnswer, PassageSource } from '#shared/contracts/passage-source.ts'
 import type { Reranker } from '#shared/contracts/reranker.ts'
+import type { VaultStore } from '#shared/contracts/vault-store.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { SearchFilters, SearchResponse, Understood, Unreachable } from '#shared/protocol/search.ts' // prettier-ignore
 import { fuse } from '#shared/vault/fusion.ts'
 import type { KnownOwner } from '#shared/vault/owner-expressions.ts'
-import { timeWeight } from '#shared/vault/ranking.ts'
 import { understandQuery, type QueryMeaning } from '#shared/vault/understand.ts'
 import type { Embedder } from './embedder.ts'
 import { keyOf, mergeAnswers, withoutRepeats } from './retrieval-merge.ts'
+import { withSections } from './retrieval-section.ts'
 
 export interface RetrievalInit {
   readonly embedder: Embedder
+  readonly store: Pick<VaultStore, 'chunksOf'>
   /** The datasets that lie here; always asked. */
   readonly local: PassageSource
   /** Ids of all collections that may be asked about, wherever they lie. */
@@ -40,6 +42,8 @@ export interface RetrievalRequest {
 const maxEmbedded = 1000
 /** Passages of each source that are ranked again together. */
 const pool = 50
+/** Of the list of what fits a time that may be meant, beside the list of all. */
+const timeWeight = 1
 
 /**
  * Answers questions with passages: understands what a query says besides what it asks, asks every source, merges,
@@ -91,6 +95,11 @@ export class Retrieval {
       found: answer.found,
       unreachable: [...answer.unreachable],
     }
+  }
+
+  /** The same passages with the sections they stand in, as far as `tokens` reach for all together. */
+  widen(hits: readonly SearchHit[], tokens: number, signal: AbortSignal): Promise<SearchHit[]> {
+    return withSections(hits, tokens, this.#init.store, signal)
   }
 
   #scope({ collectionIds, caller = 'self' }: RetrievalRequest): readonly string[] {
@@ -173,9 +182,12 @@ function* attempts(understood: readonly Understood[]): Generator<Understood[]> {
   if (only.length > 0) yield without(only)
 }
 
+function both<T>(one?: readonly T[], other?: readonly T[]): T[] | undefined {
+  if (!one || !other) return one || other ? [...(one ?? other ?? [])] : undefined
+  return one.filter((value) => other.includes(value))
+}
+
 function narrower(a: SearchFilters, b: SearchFilters): SearchFilters {
-  const both = <T>(one: readonly T[] | undefined, other: readonly T[] | undefined): T[] | undefined =>
-    one && other ? one.filter((value) => other.includes(value)) : other ? [...other] : one && [...one] // prettier-ignore
   const owners = both(a.owners, b.owners)
   const kinds = both(a.kinds, b.kinds)
   const types = both(a.types, b.types)

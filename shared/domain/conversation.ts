@@ -23,6 +23,8 @@ export const citationSchema = v.object({
   text: v.string(),
   /** Device that holds the document. */
   owner: v.optional(v.string()),
+  /** How that device was called. */
+  ownerName: v.optional(v.string()),
   /** The reader may not read this collection any more: what would tell of it is left empty. */
   withheld: v.optional(v.boolean()),
 })

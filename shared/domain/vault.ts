@@ -95,6 +95,10 @@ export const searchHitSchema = v.object({
   /** Cosine and BM25 behind the ranks: for merging answers of several devices, never to be judged alone. */
   similarity: v.optional(v.number()),
   textScore: v.optional(v.number()),
+  /** Place of the passage among those of its document, from 0. */
+  ordinal: v.optional(v.number()),
+  /** The passage with what stands around it in its section; for reading, not for quoting. */
+  section: v.optional(v.string()),
   ownerName: v.optional(v.string()),
   kind: v.optional(documentKindSchema),
   date: v.optional(v.number()),

@@ -1,3 +1,4 @@
+import { citationOf } from '#shared/domain/citation-of.ts'
 import type { Citation } from '#shared/domain/conversation.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 
@@ -72,9 +73,4 @@ function termsOf(text: string): Set<string> {
     else for (let at = 0; at + 1 < word.length; at++) terms.add(word.slice(at, at + 2))
   }
   return terms
-}
-
-function citationOf(hit: SearchHit, marker: number): Citation {
-  const { score: _score, denseRank: _dense, textRank: _text, ...source } = hit
-  return { ...source, marker }
 }

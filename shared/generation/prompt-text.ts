@@ -26,7 +26,7 @@ export function userTurn(question: string, hits: readonly SearchHit[], language:
   const zh = language === 'zh'
   const passages = hits.map((hit, index) => {
     const n = index + 1
-    const text = hit.text.trim()
+    const text = (hit.section ?? hit.text).trim()
     return zh
       ? `【资料${n}】${sourceOf(hit)}\n${text}\n（引用时写 [${n}]）`
       : `Source ${n}: ${sourceOf(hit)}\n${text}\n(cite as [${n}])`

@@ -1,6 +1,7 @@
-import { termsOf } from './terms.ts'
+import { coverageOf, unknownShare, type RankedPassage } from './rank.ts'
+import { tellingTerms } from './query-terms.ts'
 
-/** What decides whether a passage answers is judged by features that hold for any vault and either language. */
+/** What decides whether passages answer is judged by features that hold for any vault and either language. */
 export interface FitInput {
   /** The question without the words taken as filters. */
   readonly question: string
@@ -10,87 +11,95 @@ export interface FitInput {
   readonly background: readonly number[]
 }
 
-export interface FitHit {
-  readonly title: string
-  readonly headings: readonly string[]
-  readonly text: string
-  readonly similarity?: number
-  readonly denseRank?: number
-  readonly textRank?: number
+export interface FitHit extends RankedPassage {
+  readonly denseRank?: number | undefined
+  readonly textRank?: number | undefined
 }
 
 export interface FitFeatures {
-  /** Share of the question's telling words that stand in the best passage of the first few, the rarer the weightier. */
+  /** Share of the question's telling words that the best of the first passages holds, the rarer the weightier. */
   readonly coverage: number
-  /** How far the nearest passage lies above what is usual for this question, in standard deviations. */
+  /** How far the first passage lies above what is usual for this question, in standard deviations. */
   readonly lift: number
-  /** How far it lies above the nearest passages that follow, likewise. */
+  /** How far it lies above the passages that follow, likewise. */
   readonly margin: number
   /** 1 where meaning and words agree on the first place, falling with the ranks. */
   readonly agreement: number
   /** Share of the question's telling words that stand nowhere in what was found. */
   readonly unknown: number
+  /** 1 where a word with a number in it, a name of a thing, stands nowhere in the first passages. */
+  readonly missingCode: number
+  /** 1 where a name in the question stands nowhere in the first passages, though they are in its script. */
+  readonly missingName: number
+  /** 1 where the first passages are in another script than the question, so that no words can agree. */
+  readonly foreign: number
 }
 
 /** Passages whose words count; deeper ones are chance. */
-const looked = 5
-/** Words of questions, which stand in many passages and say nothing of what is asked. */
-const english = new Set('a an and any are as at be been by can could did do does for from get had has have how i if in is it its many me much my no not of on or our shall should so than that the their them there these they this those to up us was we were what when where which who whom whose why will with would you your about into per'.split(' ')) // prettier-ignore
-const chinese =
-  /[的了吗呢吧在是和与或有为于被把对从到及等个这那哪谁么怎何几些我你您他她它们请能会要可应该多少]/u
+const looked = 3
 
-/** The words of a question that tell what it is about. */
-export function tellingTerms(question: string): string[] {
-  return termsOf(question, 'query').filter((term) =>
-    /\p{Script=Han}/u.test(term) ? !chinese.test(term) : !english.has(term) && term.length > 1,
-  )
-}
+const nothingFound: FitFeatures = { coverage: 0, lift: 0, margin: 0, agreement: 0, unknown: 1, missingCode: 0, missingName: 0, foreign: 0 } // prettier-ignore
 
 export function fitFeatures({ question, hits, background }: FitInput): FitFeatures {
-  const terms = tellingTerms(question)
-  const known = hits.map(({ title, headings, text }) => new Set(termsOf([title, ...headings, text].join('\n'), 'document'))) // prettier-ignore
-  // Rare among what was found weighs more; what stands nowhere weighs most.
-  const weights = terms.map((term) => {
-    const holders = known.filter((set) => set.has(term)).length
-    return Math.log(1 + known.length / (1 + holders))
-  })
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const share = (holds: (term: string) => boolean): number =>
-    total === 0 ? 0 : terms.reduce((sum, term, at) => sum + (holds(term) ? weights[at]! : 0), 0) / total // prettier-ignore
-  const coverage = Math.max(0, ...known.slice(0, looked).map((set) => share((term) => set.has(term)))) // prettier-ignore
-  const unknown = share((term) => !known.some((set) => set.has(term)))
-
+  const first = hits[0]
+  if (!first) return nothingFound
   const near = hits.flatMap(({ similarity }) => similarity ?? []).sort((a, b) => b - a)
   const usual = background.length >= 8 ? background : near
-  const best = near[0] ?? 0
-  const spread = deviation(usual) || 1
+  const spread = Math.max(deviation(usual), 1e-3)
+  const best = Math.max(...hits.slice(0, looked).map(({ similarity }) => similarity ?? 0))
   const following = near.slice(3, 13)
-  const first = hits[0]
+  const codes = tellingTerms(question).filter((term) => /\d/.test(term) && /[a-z]|\d{3}/.test(term))
+  const covered = coverageOf(codes.join(' '), hits)
+  const top = hits.slice(0, looked)
+  const foreign = isHan(first.text) !== isHan(question)
+  const names = foreign ? [] : namesIn(question)
+  const missing = names.some((name) => Math.max(...coverageOf(name, top)) < 0.99)
   return {
-    coverage,
-    lift: near.length ? (best - mean(usual)) / spread : 0,
-    margin: following.length ? (best - mean(following)) / spread : 0,
-    agreement: first ? (1 / (first.denseRank ?? 50) + 1 / (first.textRank ?? 50)) / 2 : 0,
-    unknown,
+    coverage: Math.max(...coverageOf(question, hits).slice(0, looked)),
+    lift: (best - mean(usual)) / spread,
+    margin: following.length > 0 ? (best - mean(following)) / spread : 0,
+    agreement: (1 / (first.denseRank ?? 50) + 1 / (first.textRank ?? 50)) / 2,
+    unknown: unknownShare(question, hits),
+    missingCode: codes.length > 0 && Math.max(...covered.slice(0, looked)) < 0.99 ? 1 : 0,
+    missingName: missing ? 1 : 0,
+    foreign: foreign ? 1 : 0,
   }
 }
 
-/** How sure it is that the hits hold an answer, 0 to 1. Weights: tests/bench/retrieval.ts `--fit`. */
+/** Words written with a capital inside a sentence: people, places, firms. */
+function namesIn(question: string): string[] {
+  return [...question.matchAll(/(?<=[\p{L}\p{N},] )\p{Lu}\p{Ll}{2,}(?!\p{L})/gu)].map(
+    ([name]) => name,
+  )
+}
+
+function isHan(text: string): boolean {
+  const han = text.match(/\p{Script=Han}/gu)?.length ?? 0
+  return han * 3 > (text.match(/\p{L}/gu)?.length ?? 0)
+}
+
+/** How sure it is that the hits hold an answer, 0 to 1. Fitted on tests/fixtures/retrieval: tests/bench/retrieval.ts. */
 export function fitProbability(features: FitFeatures): number {
-  const { bias, coverage, lift, margin, agreement, unknown } = fitWeights
-  const sum =
-    bias +
-    coverage * features.coverage +
-    lift * features.lift +
-    margin * features.margin +
-    agreement * features.agreement +
-    unknown * features.unknown
+  const sum = (Object.keys(fitWeights) as (keyof typeof fitWeights)[]).reduce(
+    (total, name) => total + fitWeights[name] * (name === 'bias' ? 1 : features[name]),
+    0,
+  )
   return 1 / (1 + Math.exp(-sum))
 }
 
-export const fitWeights = { bias: -4, coverage: 4, lift: 1, margin: 1, agreement: 1, unknown: -2 }
+const fitWeights = {
+  bias: -3.5,
+  coverage: 1.9,
+  lift: 0.94,
+  margin: 0.17,
+  agreement: 2.3,
+  unknown: -1.5,
+  missingCode: -3,
+  missingName: -1.55,
+  foreign: -1.1,
+}
 /** Below this, the vault does not hold it. */
-export const fitThreshold = 0.5
+export const fitThreshold = 0.45
 
 function mean(values: readonly number[]): number {
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0

@@ -70,7 +70,8 @@ export function createHarness(options: HarnessOptions = {}) {
   const vault = {
     async search(request: { query: string; collectionIds: readonly string[] }) {
       searches.push(request)
-      return [...(options.hits ?? [])]
+      const hits = [...(options.hits ?? [])]
+      return { hits, understood: [], found: hits.length > 0, unreachable: [] }
     },
   }
   const chat = new ChatService(
@@ -117,6 +118,7 @@ export function createHarness(options: HarnessOptions = {}) {
     artifacts,
     models,
     vault: emptyVault,
+    retrieval: vault,
     team,
     ...(options.speech ? { speech: options.speech } : {}),
     settings,
@@ -218,5 +220,4 @@ const emptyVault: VaultService = {
   documentText() {
     throw new SiloError('document_unknown')
   },
-  search: async () => [],
 }

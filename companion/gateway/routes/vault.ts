@@ -147,18 +147,20 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
     const request = parseInput(searchRequestSchema, await readJson(context))
     const rights = rightsOf(context, services)
     const asked = request.collectionIds.length > 0 ? request.collectionIds : rights.readable()
-    if (asked.length === 0) return context.json({ hits: [] })
-    const hits = await rights.during(asked, 'read', 'search', context.req.raw.signal, (signal) =>
-      vault.search({ ...request, collectionIds: asked }, signal),
+    const nothing = { hits: [], understood: [], found: false, unreachable: [] }
+    if (asked.length === 0) return context.json(nothing)
+    const caller = rights.device
+    const answer = await rights.during(asked, 'read', 'search', context.req.raw.signal, (signal) =>
+      services.retrieval.search({ ...request, collectionIds: [...asked], caller }, signal),
     )
     rights.note({
       action: 'search',
       collectionIds: asked,
       allowed: true,
-      count: hits.length,
+      count: answer.hits.length,
       detail: request.query,
     })
-    return context.json({ hits })
+    return context.json(answer)
   })
 
   app.get('/folders', async (context) => {
