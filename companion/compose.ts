@@ -13,9 +13,11 @@ import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composePush } from './compose/push.ts'
 import { composeReplica } from './compose/replica.ts'
+import { composeSafety } from './compose/safety.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeRetrieval } from './compose/retrieval.ts'
 import { composeSpeech } from './compose/speech.ts'
+import { composeSync, openFolder, type SyncOverrides } from './compose/sync.ts'
 import { composeTeam } from './compose/team.ts'
 import { composeTeamPeers, homeAsker } from './compose/team-peers.ts'
 import { composeUploads } from './compose/uploads.ts'
@@ -72,6 +74,7 @@ export interface Overrides {
   readonly webRoot?: string
   readonly lan?: LanOverrides
   readonly link?: LinkOverrides
+  readonly sync?: SyncOverrides
   readonly keychain?: Keychain
 }
 
@@ -240,6 +243,19 @@ async function build(
   closers.push(lan.addresses.onAddressesChanged(() => link.networkChanged()))
   if (overrides.link?.mdns !== false) closers.push(lan.followLink(() => link.state === 'on'))
 
+  const sync = await composeSync({
+    config,
+    companionId,
+    version: packageVersion(),
+    database,
+    certificate: secrets.text(join(home, 'sync-certificate.json')),
+    notesPath: join(home, 'notes'),
+    roads: link.roads,
+    changes,
+    log,
+    overrides: overrides.sync ?? {},
+  })
+  closers.push(() => sync[Symbol.asyncDispose]())
   teamPeers = composeTeamPeers({
     companionId,
     name: link.self().name,
@@ -252,6 +268,7 @@ async function build(
     home,
     deviceKey,
     audit: team.audit,
+    sync: { mounts: sync, openFolder },
     log,
   })
   closers.push(() => teamPeers?.[Symbol.asyncDispose]())
@@ -331,6 +348,8 @@ async function build(
     replica: composeReplica({ companionId, database, index, team }),
     push,
     lan: lan.service,
+    safety: composeSafety({ home, companionId, database, seal, runs, changes }),
+    sync,
     link,
     get uploads() {
       return uploads
@@ -354,6 +373,7 @@ async function build(
   closers.push(() => server.close())
   await lan.start()
   void link.resume()
+  await sync.start()
   // How the CLI finds a companion whose port is not the configured one.
   const addressPath = join(home, 'companion.json')
   writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))
