@@ -11,6 +11,7 @@ import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { joinRoutes } from './routes/joins.ts'
 import { lanRoutes } from './routes/lan.ts'
+import { safetyRoutes } from './routes/safety.ts'
 import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
@@ -83,6 +84,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))
+  if (services.safety) app.route('/api', safetyRoutes(services.safety))
   if (services.sync) app.route('/api', syncRoutes(services.sync))
   if (services.link) app.route('/api', linkRoutes(services.link))
   if (services.link) app.route('/api', joinRoutes(services.link))

@@ -30,6 +30,7 @@ import type { StartRun, Status } from '#shared/protocol/api.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import type { Lan } from '#shared/protocol/lan.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
+import type { Safety, StartBackup } from '#shared/protocol/safety.ts'
 import type { SearchRequest, SearchResponse } from '#shared/protocol/search.ts'
 import type { ModelLease } from './openai/access.ts'
 
@@ -80,6 +81,12 @@ export interface RetrievalService {
     request: SearchRequest & { readonly caller: string },
     signal: AbortSignal,
   ): Promise<SearchResponse>
+}
+
+export interface SafetyService {
+  state(): Safety
+  /** @throws SiloError passphrase_short, path_not_absolute, path_not_found, conflict */
+  startBackup(request: StartBackup): Promise<RunSummary>
 }
 
 /** The app over HTTPS in the local network. */
@@ -148,6 +155,7 @@ export interface GatewayServices {
   readonly egress?: EgressLedger
   readonly replica?: ReplicaFeed
   readonly lan?: LanService
+  readonly safety?: SafetyService
   readonly sync?: SyncService
   readonly link?: Link
   readonly teamPeers?: TeamPeersService

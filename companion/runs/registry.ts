@@ -11,8 +11,9 @@ import type { RunExecutor, RunResult } from './run.ts'
 
 /** Bytes one event may have on disk. */
 export const maxEventBytes = 1_000_000
-/** Ended ingest and download runs whose logs are kept. */
+/** Ended runs that are no chats, whose logs are kept, and what they are. */
 const keptRuns = 200
+const passing = ['ingest', 'download', 'check', 'backup'] as const
 const shutdownMs = 5000
 
 export interface RunSpec {
@@ -79,7 +80,7 @@ export class RunRegistry {
     }
     if (left.length > 0)
       this.#log.warn('ended interrupted runs', { runs: left.map((run) => run.id) })
-    this.#runs.prune(['ingest', 'download'], keptRuns)
+    this.#runs.prune(passing, keptRuns)
     return left.map((run) => this.get(run.id))
   }
 
@@ -240,7 +241,7 @@ export class RunRegistry {
     } catch (error) {
       this.#log.error('after the end of a run', { runId: run.spec.id, error })
     }
-    if (run.spec.kind !== 'chat') this.#runs.prune(['ingest', 'download'], keptRuns)
+    if (run.spec.kind !== 'chat') this.#runs.prune(passing, keptRuns)
   }
 
   #writeEnd(run: ActiveRun, end: RunEnd, result: RunResult): RunEvent {

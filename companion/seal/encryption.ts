@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { minPassphraseLength } from '#shared/protocol/safety.ts'
 import { convertHome } from './home-conversion.ts'
 import { newDataKey, newRecoveryCode, normalRecoveryCode, openEnvelope, wrapKey, type Envelope, type Secrets } from './key-envelope.ts' // prettier-ignore
 import type { Keychain } from './keychain.ts'
 import { readEnvelope, writeEnvelope } from './seal.ts'
-
-export const minPassphrase = 8
 
 /**
  * Encrypts a data folder nobody uses now. The key lies in the keychain, or under the passphrase, or both.
@@ -20,8 +19,8 @@ export async function encryptHome(
 ): Promise<{ recoveryCode: string; files: number; method: Envelope['method'] }> {
   if (readEnvelope(home)) throw new SiloError('conflict', { params: { detail: 'encrypted already' } }) // prettier-ignore
   const { passphrase, keychain, notes } = options
-  if (passphrase !== undefined && passphrase.length < minPassphrase)
-    throw new SiloError('passphrase_short', { params: { limit: minPassphrase } })
+  if (passphrase !== undefined && passphrase.length < minPassphraseLength)
+    throw new SiloError('passphrase_short', { params: { limit: minPassphraseLength } })
   if (passphrase === undefined && !keychain) throw new SiloError('keychain_missing')
   const key = newDataKey()
   const recoveryCode = newRecoveryCode()
@@ -67,8 +66,8 @@ export async function decryptHome(
 export function changePassphrase(home: string, secrets: Secrets, passphrase: string): void {
   const envelope = readEnvelope(home)
   if (!envelope) throw new SiloError('conflict', { params: { detail: 'not encrypted' } })
-  if (passphrase.length < minPassphrase)
-    throw new SiloError('passphrase_short', { params: { limit: minPassphrase } })
+  if (passphrase.length < minPassphraseLength)
+    throw new SiloError('passphrase_short', { params: { limit: minPassphraseLength } })
   const key = openEnvelope(envelope, secrets)
   const wrapped = wrapKey(key, passphrase.normalize('NFC'))
   writeEnvelope(home, { ...envelope, method: 'passphrase', passphrase: wrapped })

@@ -5,7 +5,7 @@ import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { placementReasons, placements } from '#shared/router/placement.ts'
 
-export const runKindSchema = v.picklist(['chat', 'ingest', 'download'])
+export const runKindSchema = v.picklist(['chat', 'ingest', 'download', 'check', 'backup'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
 
 /** What happened, without its place in the log. */

@@ -94,6 +94,23 @@ test('a backup taken while the companion runs, encryption, and a restored home a
   // Nothing of the folder is changed under a running companion.
   const busy = await silo(home, 'encrypt', 'on', '--new-passphrase-file', passphraseFile)
   expect(busy).toMatchObject({ code: 1, out: { error: { code: 'home_in_use' } } })
+  // The app does the same, and remembers when.
+  const fromApp = { id: newId(), folder, name: 'app.silo', passphrase }
+  expect((await api(companion, '/safety')).lastBackup).toBeUndefined()
+  for (const [change, refusal] of [
+    [{ passphrase: 'short' }, 'passphrase_short'],
+    [{ folder: 'relative' }, 'path_not_absolute'],
+    [{ folder: join(folder, 'none') }, 'path_not_found'],
+    [{ folder: join(home, 'notes', '..') }, 'conflict'],
+    [{ name: '../up' }, 'bad_request'],
+  ] as const)
+    expect((await api(companion, '/backups', { ...fromApp, ...change })).error.code).toBe(refusal)
+  expect((await api(companion, '/backups', fromApp)).run.kind).toBe('backup')
+  await expect
+    .poll(async () => (await api(companion, '/safety')).lastBackup, { timeout: 30_000 })
+    .toMatchObject({ path: join(folder, 'app.silo'), files: made.out.files })
+  const { events } = await api(companion, `/runs/${fromApp.id}/events`)
+  expect(JSON.stringify(events)).not.toContain(passphrase)
   await companion.close()
 
   expect((await silo(home, 'encrypt')).out).toEqual({ encrypted: false })
@@ -109,7 +126,13 @@ test('a backup taken while the companion runs, encryption, and a restored home a
   expect(await answersFrom(unlocked)).toContain(fact)
   await unlocked.close()
 
-  const back = await silo(restored, 'restore', backupFile, '--passphrase-file', passphraseFile)
+  const back = await silo(
+    restored,
+    'restore',
+    join(folder, 'app.silo'),
+    '--passphrase-file',
+    passphraseFile,
+  )
   expect(back, back.text).toMatchObject({ code: 0, out: { files: made.out.files } })
   linkModel(restored)
   const second = await start(restored)

@@ -2,12 +2,12 @@ import { resolve } from 'node:path'
 import { backup as writeBackup, restore as readBackup } from '#companion/backup/backup.ts'
 import { deviceId, deviceKeyPem } from '#companion/config/device-key.ts'
 import { lockHome } from '#companion/config/home-lock.ts'
-import { minPassphrase } from '#companion/seal/encryption.ts'
 import { purposeOf } from '#companion/seal/home-conversion.ts'
 import { systemKeychain } from '#companion/seal/keychain.ts'
 import { openSeal, readEnvelope, type Seal } from '#companion/seal/seal.ts'
 import { SecretFiles } from '#companion/seal/secret-files.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { minPassphraseLength } from '#shared/protocol/safety.ts'
 import { required, textOption, type Invocation } from './command.ts'
 import { ask, newPassphrase, passphraseIn } from './encrypt.ts'
 import { bytesText } from './terminal.ts'
@@ -18,8 +18,8 @@ export async function backup(invocation: Invocation): Promise<void> {
   const { terminal, config, values } = invocation
   const path = resolve(required(invocation, 0, 'path'))
   const passphrase = await newPassphrase(invocation)
-  if (passphrase.length < minPassphrase)
-    throw new SiloError('passphrase_short', { params: { limit: minPassphrase } })
+  if (passphrase.length < minPassphraseLength)
+    throw new SiloError('passphrase_short', { params: { limit: minPassphraseLength } })
   const seal = await sealOf(invocation)
   const key = new SecretFiles(seal).text(resolve(config.home, 'device-key'))
   const result = await untilStopped((signal) =>
