@@ -29,8 +29,13 @@ class Companion {
     return models
   })
   readonly collections = new Resource<Collection[]>(async (signal) => {
-    const { collections } = await request('/api/collections', collectionListSchema, { signal })
-    return collections
+    try {
+      const { collections } = await request('/api/collections', collectionListSchema, { signal })
+      return collections
+    } catch (cause) {
+      const kept = await import('./vault-copies/kept-collections.ts').catch(() => undefined)
+      return (await kept?.collectionsHere(cause)) ?? Promise.reject(cause)
+    }
   })
 
   start(): () => void {

@@ -52,7 +52,14 @@ async function answer(url: URL, init: RequestInit): Promise<Response> {
 }
 
 /** A copy as the companion lists the collection: to be read, and nothing else. */
-function collectionOf({ id, name, chosenAt, documents, chunks, syncedAt }: VaultCopy): Collection {
+export function collectionOf({
+  id,
+  name,
+  chosenAt,
+  documents,
+  chunks,
+  syncedAt,
+}: VaultCopy): Collection {
   return {
     id,
     name,

@@ -6,11 +6,12 @@ import { Resource } from '#web/client/resource.svelte.ts'
 import { cancelRun, startIngest } from '#web/client/run-actions.ts'
 import { RunWatch } from '#web/client/run-watch.svelte.ts'
 import { onChange } from '#web/client/stream.ts'
+import { requestVault } from '#web/client/vault-request.ts'
 
 /** Every collection with its running ingest. Shared by the list and the page of one collection. */
 export class CollectionsStore {
   readonly list = new Resource<Collection[]>(async (signal) => {
-    const { collections } = await request('/api/collections', collectionListSchema, { signal })
+    const { collections } = await requestVault('/api/collections', collectionListSchema, { signal })
     for (const { runId } of collections) if (runId) this.#follow(runId)
     return collections
   })

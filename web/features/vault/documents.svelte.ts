@@ -5,8 +5,8 @@ import {
   problemListSchema,
   searchResponseSchema,
 } from '#shared/protocol/api.ts'
-import { request } from '#web/client/api.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
+import { requestVault } from '#web/client/vault-request.ts'
 
 /** Documents on one page of the table. */
 export const documentsPerPage = 50
@@ -30,15 +30,15 @@ export class DocumentsStore {
         offset: String(this.#offset),
         limit: String(documentsPerPage),
       })
-      const page = await request(`${base}/documents?${params}`, documentListSchema, { signal })
+      const page = await requestVault(`${base}/documents?${params}`, documentListSchema, { signal })
       if (page.documents.length || this.#offset === 0 || page.total === 0) return page
       // Documents went away below the page that was shown.
       this.#offset = Math.floor((page.total - 1) / documentsPerPage) * documentsPerPage
       params.set('offset', String(this.#offset))
-      return request(`${base}/documents?${params}`, documentListSchema, { signal })
+      return requestVault(`${base}/documents?${params}`, documentListSchema, { signal })
     })
     this.problems = new Resource(async (signal) => {
-      const { problems } = await request(`${base}/problems`, problemListSchema, { signal })
+      const { problems } = await requestVault(`${base}/problems`, problemListSchema, { signal })
       return problems
     })
   }
@@ -88,7 +88,7 @@ export class VaultSearch {
   constructor(collectionId: string) {
     this.#collectionId = collectionId
     this.hits = new Resource(async (signal) => {
-      const { hits } = await request('/api/search', searchResponseSchema, {
+      const { hits } = await requestVault('/api/search', searchResponseSchema, {
         method: 'POST',
         body: { query: this.asked, collectionIds: [this.#collectionId], limit: 10 },
         signal,
@@ -129,7 +129,7 @@ export function readAround(
     length: String(end - from + textMargin),
   })
   const path = `/api/documents/${encodeURIComponent(documentId)}/text?${params}`
-  return request(path, documentTextSchema, signal ? { signal } : {})
+  return requestVault(path, documentTextSchema, signal ? { signal } : {})
 }
 
 /** A slice of a document cut at the passage `start`–`end`, which are offsets into the whole text. */

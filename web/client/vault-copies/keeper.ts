@@ -1,0 +1,13 @@
+import { vaultCopies } from '#web/replica/vault/copies.ts'
+
+/** Keeps this device's copies up to date from now on. Nothing more is loaded where there are none. */
+export async function keepCopies(): Promise<void> {
+  if ((await vaultCopies()).length === 0) return
+  const [{ deviceCopies }] = await Promise.all([
+    import('./copies.svelte.ts'),
+    // What a search without a companion needs is stored while it can be had.
+    import('./page-retrieval.ts'),
+    import('./vault-road.ts'),
+  ])
+  deviceCopies.start()
+}
