@@ -3,13 +3,17 @@ import { lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { silentLog } from '#companion/observe/log.ts'
+import { JsonLog, silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import type { FolderEngine, FolderOptions, FolderType } from '#companion/sync/folder-engine.ts'
 import { openFolder } from '#companion/sync/folder/folder.ts'
 import { testDevice, type TestDevice } from '#tests/fakes/bep-pair.ts'
 
 export const folderId = 'shared'
+/** With SILO_TEST_LOG=1 engines say what they do. */
+const log = process.env['SILO_TEST_LOG']
+  ? new JsonLog((line) => process.stderr.write(line), 'debug')
+  : silentLog
 
 export interface Replica extends AsyncDisposable {
   readonly device: TestDevice
@@ -48,7 +52,7 @@ export async function replica(name: string, init: ReplicaInit = {}): Promise<Rep
       bepId: device.bepId,
       database,
       options: { watch: false, rescanS: 0, ...init.options },
-      log: silentLog,
+      log,
       ...(init.permits ? { permits: init.permits } : {}),
     })
     device.folders.set(folderId, engine)

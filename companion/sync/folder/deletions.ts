@@ -2,10 +2,10 @@ import { fileType } from '#companion/sync/bep-peer.ts'
 import { isManifest } from './dataset-order.ts'
 import type { LocalFile } from './file-records.ts'
 import type { FolderContext } from './folder-context.ts'
+import { keepDirectory } from './jobs.ts'
 import { isInternal, isTemporary, splitName } from './names.ts'
 import type { Need, Needs } from './needs.ts'
 import { perform, recordOf, type Step } from './placement.ts'
-import { mergeVersions, nextVersion } from './versions.ts'
 
 const batch = 500
 
@@ -38,7 +38,7 @@ export class Deletions {
       else {
         const { name } = need
         const item = { name, make: 'nothing', expect: need.local!.stat, replaces: 'other' } as const
-        steps.set({ item, record: this.#recordOf(need) }, need)
+        steps.set({ item, records: [this.#recordOf(need)] }, need)
       }
     }
     const items = [...steps.keys()]
@@ -94,7 +94,7 @@ export class Deletions {
   #stepOf(need: Need, deletable: readonly string[]): Step {
     const { name } = need
     const item = { name, make: 'nothing', expect: '', replaces: 'directory', deletable } as const
-    return { item, record: this.#recordOf(need) }
+    return { item, records: [this.#recordOf(need)] }
   }
 
   /** What is still in it: leftovers that may go, files that keep it, or something not yet known. */
@@ -128,7 +128,7 @@ export class Deletions {
       }
     }
     if (unknown.length > 0) this.#context.rescanSoon(unknown)
-    if (live) this.#keep(need)
+    if (live) keepDirectory(this.#context, need)
     else if (unknown.length > 0) failed(need, 'sync_file_busy')
     else if (kept || direct.some((child) => !deletable.includes(child)))
       failed(need, 'sync_directory_kept')
@@ -141,15 +141,5 @@ export class Deletions {
       ]
       for (const { code } of await perform(this.#context, steps)) failed(need, code)
     }
-  }
-
-  /** A directory in which something lives here lives as well: that is the newest word on it. */
-  #keep(need: Need): void {
-    const { index, shortId } = this.#context
-    const local = index.local(need.name)
-    if (!local || local.deleted) return
-    const version = nextVersion(mergeVersions(local.version, need.best.version), shortId)
-    index.putLocal([{ ...local, version, modifiedBy: shortId }])
-    this.#context.localChanged([need.name])
   }
 }

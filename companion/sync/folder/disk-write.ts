@@ -150,6 +150,8 @@ function settle(tree: SafeTree, item: Placement, touched: Set<string>): Placed {
   const path = tree.path(name, creates)
   const there = tree.stat(name)
   const [folder] = splitName(name)
+  // Gone already, whoever did it.
+  if (item.make === 'nothing' && !there) return { stat: '' }
   // A directory that is to be one is as good whatever its time.
   const isWanted = item.make === 'directory' && there?.isDirectory()
   if (!isWanted && !there?.isDirectory() && (there ? statText(there) : '') !== item.expect)

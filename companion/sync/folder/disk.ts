@@ -97,6 +97,8 @@ export class Disk implements AsyncDisposable {
     const worker = new Worker(new URL('./disk-worker.ts', import.meta.url), {
       execArgv: [],
       name: 'sync-disk',
+      // Temporary files are opened in one thread, written in all and closed in any.
+      trackUnmanagedFds: false,
     })
     const thread: Thread = { worker, pending: new Map() }
     worker.on('message', ({ id, result, error }) => {

@@ -363,7 +363,7 @@ class Folder implements FolderEngine {
     if (names.length === 0) return
     this.#needs.update(names)
     this.#peers.localChanged()
-    this.#puller.kick()
+    this.#puller.changed(names)
     this.#changed()
   }
 

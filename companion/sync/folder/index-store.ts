@@ -134,7 +134,7 @@ export class IndexStore {
        FROM sync_files WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
        ORDER BY name LIMIT ?`,
     )
-      .all(this.#folder, after || low, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
+      .all(this.#folder, low, after, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
       .map((row) => shortOf(row))
   }
 

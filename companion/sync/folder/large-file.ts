@@ -6,7 +6,7 @@ import { blockCount, hashOfBlock, sizeOfBlock } from './block-list.ts'
 import type { CopyTask } from './disk-tasks.ts'
 import type { FolderContext } from './folder-context.ts'
 import { dressed, perform } from './placement.ts'
-import type { Job } from './puller.ts'
+import type { Job } from './jobs.ts'
 import type { Sources } from './sources.ts'
 
 /** Bytes asked for and not yet on disk, for one file. */
@@ -60,7 +60,7 @@ export async function pullLarge(
     ...job.replacing,
     ...dressed(context, file),
   } as const
-  const [failure] = await perform(context, [{ item, record: job.record }])
+  const [failure] = await perform(context, [{ item, records: [job.record] }])
   return failure?.code
 }
 

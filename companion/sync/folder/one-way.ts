@@ -44,7 +44,10 @@ export async function revertAll(context: FolderContext): Promise<void> {
     }
     const replaces = local.type === fileType.directory ? 'directory' : 'other'
     const item = { name: local.name, make: 'nothing', expect: local.stat, replaces } as const
-    steps.push({ item, record: { ...deletionOf(local, [], local.modifiedBy), changedHere: false } })
+    steps.push({
+      item,
+      records: [{ ...deletionOf(local, [], local.modifiedBy), changedHere: false }],
+    })
   }
   // The deepest first, so that directories are empty in their turn.
   await perform(context, steps.toReversed())

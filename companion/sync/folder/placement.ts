@@ -9,8 +9,8 @@ import { isConcurrent, type Version } from './versions.ts'
 /** One step on disk and what is recorded when it is done. */
 export interface Step {
   readonly item: Placement
-  /** Undefined: nothing is recorded. `stat` is filled in from the disk. */
-  readonly record?: LocalFile
+  /** The first is of the item's name: its `stat` is filled in from the disk. */
+  readonly records: readonly LocalFile[]
 }
 
 export interface StepFailure {
@@ -106,7 +106,6 @@ export async function perform(
       const step = free[i]!
       if ('code' in result) failures.push({ step, code: result.code })
       else {
-        if (step.record) done.push({ ...step.record, stat: step.record.deleted ? '' : result.stat })
         if (step.item.conflict) copies.push(step.item.conflict)
         problems.clear(step.item.name)
       }
@@ -116,7 +115,6 @@ export async function perform(
     for (const name of names) busy.delete(name)
   }
   const recorded = done.map(({ name }) => name)
-  // What was moved away is no longer there: its deletion follows from the others' index.
   context.localChanged(recorded)
   context.pulled(recorded)
   if (copies.length > 0) context.rescanSoon(copies, 0)

@@ -4,16 +4,24 @@ import { isManifest, manifestOrder } from './dataset-order.ts'
 import { Deletions } from './deletions.ts'
 import { DiskError } from './disk.ts'
 import type { Placement } from './disk-tasks.ts'
-import { sameContent, sameTime, type IndexedFile, type LocalFile } from './file-records.ts'
+import type { IndexedFile } from './file-records.ts'
 import { problemCode, type FolderContext } from './folder-context.ts'
+import {
+  isEmptying,
+  isFree,
+  jobOf,
+  keepDirectories,
+  keepDirectory,
+  quickStep,
+  type Job,
+} from './jobs.ts'
 import { pullLarge } from './large-file.ts'
 import { parentsOf } from './names.ts'
 import type { Need, Needs } from './needs.ts'
-import { dressed, freeConflictName, perform, recordOf, replacing, type Step } from './placement.ts'
+import { dressed, perform, recordOf, replacing, type Step } from './placement.ts'
 import { Retries } from './retries.ts'
 import { batchBytes, batchFiles, pullSmall, smallBytes } from './small-files.ts'
 import type { Source, Sources } from './sources.ts'
-import { mergeVersions, nextVersion } from './versions.ts'
 
 const smallJobs = 3
 const largeJobs = 2
@@ -22,16 +30,6 @@ const stepBatch = 500
 const soonMs = 3000
 /** A manifest is small beside its table, and is placed in order with others. */
 const manifestBytes = 4 * 1024 * 1024
-
-/** A file to be got. */
-export interface Job {
-  readonly need: Need
-  readonly file: IndexedFile
-  /** Where it goes: its name, or a conflict copy's where a directory that stays has its name. */
-  readonly target: string
-  readonly record: LocalFile
-  readonly replacing: Pick<Placement, 'expect' | 'replaces' | 'conflict'>
-}
 
 /** Brings the folder to what others have: directories, files, then deletions. Runs again whenever something was done. */
 export class Puller {
@@ -99,6 +97,12 @@ export class Puller {
   /** Something changed that may let go on what failed. */
   retryNow(): void {
     this.#retries.clear()
+    this.kick()
+  }
+
+  /** What is here changed: what failed because of it is tried anew. */
+  changed(names: readonly string[]): void {
+    for (const name of names) this.#retries.done(name)
     this.kick()
   }
 
@@ -171,7 +175,12 @@ export class Puller {
   async #links(needs: readonly Need[]): Promise<void> {
     const allowed = process.platform !== 'win32' && !this.#context.dataset
     for (const need of allowed ? [] : needs) this.#fail(need, 'sync_entry_refused')
-    const free = (allowed ? needs : []).filter((need) => this.#isFree(need))
+    const free: Need[] = []
+    for (const need of allowed ? needs : []) {
+      if (isFree(this.#context, need)) free.push(need)
+      else if (!isEmptying(this.#context, this.#needs, need.name))
+        keepDirectory(this.#context, need)
+    }
     await this.#steps(free, (file, local) => ({
       name: file.name,
       make: 'symlink',
@@ -190,7 +199,7 @@ export class Puller {
       for (const need of needs.slice(at, at + stepBatch)) {
         const file = this.#fileOf(need)
         if (file && !this.#collides(need))
-          steps.set({ item: itemOf(file, need.local), record: recordOf(file) }, need)
+          steps.set({ item: itemOf(file, need.local), records: [recordOf(file)] }, need)
       }
       for (const { step, code } of await perform(this.#context, [...steps.keys()]))
         this.#fail(steps.get(step)!, code)
@@ -222,10 +231,14 @@ export class Puller {
       if (this.#collides(need)) continue
       const file = this.#fileOf(need)
       if (!file) continue
-      const step = this.#quickStep(file, need)
+      const step = quickStep(this.#context, this.#needs, file, need)
       if (step) quick.set(step, need)
       else {
-        const job = this.#jobOf(file, need)
+        if (this.#sources.of(need).length === 0) {
+          this.#fail(need, 'sync_no_source')
+          continue
+        }
+        const job = jobOf(this.#context, this.#needs, file, need)
         if (!job) continue
         this.#active.add(need.name)
         const limit = this.#context.dataset && isManifest(need.name) ? manifestBytes : smallBytes
@@ -238,81 +251,6 @@ export class Puller {
       // The file it was to be moved from is not what it was: the content comes from a peer then.
       this.#fail(need, code)
     }
-  }
-
-  /** Only the time or permissions changed; or another file of the same content is to be deleted: it is renamed. */
-  #quickStep(file: IndexedFile, need: Need): Step | undefined {
-    const { index, busy } = this.#context
-    const local = need.local && !need.local.ignored ? index.local(need.name) : undefined
-    if (local && !local.deleted && sameContent(local, file)) {
-      const { modifiedS, modifiedNs, ...mode } = dressed(this.#context, file)
-      const time = sameTime(local, file) ? {} : { modifiedS, modifiedNs }
-      const item = {
-        name: file.name,
-        expect: local.stat,
-        make: 'metadata',
-        ...mode,
-        ...time,
-      } as const
-      return { item, record: recordOf(file) }
-    }
-    if (file.size === 0 || local?.type === fileType.directory) return undefined
-    const from = index.withContent(file.content).find((other) => {
-      const going = this.#needs.get(other.name)
-      return (
-        going?.best.deleted &&
-        !busy.has(other.name) &&
-        other.stat !== '' &&
-        other.size === file.size
-      )
-    })
-    if (!from || this.#context.dataset) return undefined
-    return {
-      item: {
-        name: file.name,
-        make: 'moved',
-        ...replacing(this.#context, file, need.local),
-        ...dressed(this.#context, file),
-        from: from.name,
-        fromExpect: from.stat,
-      },
-      record: recordOf(file),
-    }
-  }
-
-  #jobOf(file: IndexedFile, need: Need): Job | undefined {
-    if (this.#sources.of(need).length === 0) {
-      this.#fail(need, 'sync_no_source')
-      return undefined
-    }
-    const record = recordOf(file)
-    if (this.#isFree(need))
-      return {
-        need,
-        file,
-        target: file.name,
-        record,
-        replacing: replacing(this.#context, file, need.local),
-      }
-    if (this.#isEmptying(need.name)) return undefined
-    // The directory stays, for what was put into it here; the file stays too, beside it.
-    const { shortId } = this.#context
-    const target = freeConflictName(this.#context, file)
-    const copy = { ...record, name: target, version: nextVersion([], shortId), modifiedBy: shortId }
-    return { need, file, target, record: copy, replacing: { expect: '' } }
-  }
-
-  /** Nothing here is in the way, or it may be replaced. */
-  #isFree({ name, local }: Need): boolean {
-    if (!local || local.deleted || local.ignored || local.type !== fileType.directory) return true
-    return this.#context.index.localNames(name, '', 1).length === 0
-  }
-
-  /** Everything in the directory is about to be deleted. */
-  #isEmptying(name: string): boolean {
-    return this.#context.index
-      .localNames(name, '', stepBatch)
-      .every((row) => this.#needs.get(row.name)?.best.deleted)
   }
 
   #collides(need: Need): boolean {
@@ -386,7 +324,7 @@ export class Puller {
         signal,
       ))
         this.#fail(job.need, code)
-      this.#rescued(jobs)
+      keepDirectories(this.#context, jobs)
     } catch (error) {
       for (const { need } of jobs) this.#failed(need, error)
     }
@@ -402,24 +340,11 @@ export class Puller {
     try {
       const code = await pullLarge(this.#context, this.#sources, job, progress, this.#halt.signal)
       if (code) this.#fail(job.need, code)
-      this.#rescued([job])
+      keepDirectories(this.#context, [job])
     } catch (error) {
       this.#failed(job.need, error)
     } finally {
       this.doneBytes -= done
-    }
-  }
-
-  /** Files that went beside a directory are here: now the directory is the newest version of that name. */
-  #rescued(jobs: readonly Job[]): void {
-    const { index, shortId } = this.#context
-    for (const { target, need, file } of jobs) {
-      if (target === need.name || !index.localShort(target)) continue
-      const local = index.local(need.name)
-      if (local?.type !== fileType.directory || local.deleted) continue
-      const version = nextVersion(mergeVersions(local.version, file.version), shortId)
-      index.putLocal([{ ...local, version, modifiedBy: shortId }])
-      this.#context.localChanged([need.name])
     }
   }
 

@@ -166,7 +166,7 @@ class Scan {
       for (const { entry } of manifests) this.#again.add(entry.name)
     else await this.#hash(manifests)
     for (const scope of scopes) await this.#missing(scope)
-    this.#context.index.putStats(this.#stats)
+    this.#rememberStats()
     return {
       changed: this.#changed,
       again: [...this.#again],
@@ -241,14 +241,18 @@ class Scan {
       if (change) changes.push(change)
       else if (known && known.stat !== stat) this.#stats.push({ name: entry.name, stat })
     }
-    if (this.#stats.length > listLimit) {
-      index.putStats(this.#stats)
-      this.#stats = []
-    }
+    if (this.#stats.length > listLimit) this.#rememberStats()
     if (changes.length === 0) return
     index.putLocal(changes)
     this.#changed += changes.length
     this.#context.localChanged(changes.map(({ name }) => name))
+  }
+
+  /** Unchanged, but not as it was on disk: what waits for the state there can go on. */
+  #rememberStats(): void {
+    this.#context.index.putStats(this.#stats)
+    this.#context.localChanged(this.#stats.map(({ name }) => name))
+    this.#stats = []
   }
 
   /** The record for what is on disk now; undefined where the one there is says the same. */

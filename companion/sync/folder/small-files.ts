@@ -1,7 +1,7 @@
 import type { BlockRequest } from '#companion/sync/bep-peer.ts'
 import { blockCount, hashOfBlock, sizeOfBlock } from './block-list.ts'
 import type { FolderContext } from './folder-context.ts'
-import type { Job } from './puller.ts'
+import type { Job } from './jobs.ts'
 import { dressed, perform, type Step, type StepFailure } from './placement.ts'
 import type { Source, Sources } from './sources.ts'
 
@@ -44,7 +44,7 @@ export async function pullSmall(
         at += wanted
       }
     }
-    if (complete) steps.set({ item: itemOf(context, job, start), record: job.record }, job)
+    if (complete) steps.set({ item: itemOf(context, job, start), records: [job.record] }, job)
     else {
       at = start
       sources.lacks(source, job.need)
