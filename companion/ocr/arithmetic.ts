@@ -32,22 +32,29 @@ export function valueOf(text: string): number | undefined {
 export function settle(figures: readonly Figure[]): Settled[] {
   const choice = figures.map(() => 0)
   const doubtful = figures.flatMap(({ readings }, index) => (readings.length > 1 ? [index] : []))
-  const relations = relationsOf(figures)
+  if (doubtful.length === 0)
+    return figures.map(({ readings }) => ({ reading: readings[0] ?? '', certain: true }))
+  const touching = new Map<number, Relation[]>(doubtful.map((index) => [index, []]))
+  for (const relation of relationsOf(figures))
+    for (const index of relation.members) touching.get(index)?.push(relation)
   const value = (index: number): number | undefined =>
     valueOf(figures[index]!.readings[choice[index]!] ?? '')
   const holds = (relation: Relation): boolean => relation.holds(relation.members.map(value))
-  const score = (): number => relations.filter(holds).length
+  const score = (indexes: readonly number[]) => {
+    const relations = [...new Set(indexes.flatMap((index) => touching.get(index) ?? []))]
+    return (): number => relations.filter(holds).length
+  }
 
   const options = (index: number): number => figures[index]!.readings.length
-  if (doubtful.length <= together) chooseTogether(doubtful, options, choice, score)
+  if (doubtful.length <= together) chooseTogether(doubtful, options, choice, score(doubtful))
   else
     for (let round = 0; round < 3; round++)
-      for (const index of doubtful) chooseTogether([index], options, choice, score)
+      for (const index of doubtful) chooseTogether([index], options, choice, score([index]))
 
   return figures.map(({ readings }, index) => {
     const reading = readings[choice[index]!] ?? ''
     if (readings.length < 2) return { reading, certain: true }
-    const own = relations.filter(({ members }) => members.includes(index))
+    const own = touching.get(index) ?? []
     const best = own.filter(holds).length
     const kept = choice[index]!
     const others = readings.flatMap((_, other) => {
