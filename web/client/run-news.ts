@@ -22,11 +22,27 @@ const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled
       failed: 'A model download failed.',
       interrupted: 'A model download was interrupted.',
     },
+    check: {
+      done: 'The vault has been checked.',
+      failed: 'Checking the vault failed.',
+      interrupted: 'Checking the vault was interrupted.',
+    },
+    backup: {
+      done: 'The backup is written and compared.',
+      failed: 'The backup failed.',
+      interrupted: 'The backup was interrupted.',
+    },
   },
   zh: {
     chat: { done: '回答已完成。', failed: '回答失败。', interrupted: '回答被中断。' },
     ingest: { done: '文档已读取完成。', failed: '文档读取失败。', interrupted: '文档读取被中断。' },
     download: { done: '模型下载完成。', failed: '模型下载失败。', interrupted: '模型下载被中断。' },
+    check: {
+      done: '知识库检查完成。',
+      failed: '知识库检查失败。',
+      interrupted: '知识库检查被中断。',
+    },
+    backup: { done: '备份已完成并通过校验。', failed: '备份失败。', interrupted: '备份被中断。' },
   },
 }
 
@@ -38,5 +54,6 @@ export function endText(kind: RunKind, outcome: Outcome, language: Language): st
 /** Where the result of a run is seen. */
 export function pathOfRun({ kind, subject }: { kind: RunKind; subject: string }): string {
   if (kind === 'chat') return `/c/${encodeURIComponent(subject)}`
-  return kind === 'ingest' ? `/vault/${encodeURIComponent(subject)}` : '/models'
+  if (kind === 'ingest') return `/vault/${encodeURIComponent(subject)}`
+  return { download: '/models', check: '/vault', backup: '/settings' }[kind]
 }

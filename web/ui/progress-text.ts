@@ -18,6 +18,7 @@ const t = translator({
     converting: 'Converting',
     assembling: 'Joining the parts',
     verifying: 'Checking the file',
+    writing: 'Writing',
     installing: 'Putting it in place',
     seconds: '{n} s left',
     minutes: '{n} min left',
@@ -45,6 +46,7 @@ const t = translator({
     converting: '转换格式',
     assembling: '合并分片',
     verifying: '校验文件',
+    writing: '正在写入',
     installing: '安装到位',
     seconds: '剩余 {n} 秒',
     minutes: '剩余 {n} 分钟',
@@ -73,6 +75,7 @@ const stages = new Set([
   'converting',
   'assembling',
   'verifying',
+  'writing',
   'installing',
 ])
 
