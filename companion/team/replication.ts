@@ -167,7 +167,7 @@ export class Replication implements AsyncDisposable {
         ...(bepId ? { onlyWriter: Buffer.from(bepId).readBigUInt64BE(0) } : {}),
       },
     })
-    let unmount = (): void => {}
+    let unmount: (() => void) | undefined
     let looking: Promise<void> | undefined
     let again = false
     const closed = new AbortController()
@@ -201,7 +201,7 @@ export class Replication implements AsyncDisposable {
         this.#mounted.delete(key)
         closed.abort(new SiloError('shutting_down'))
         for (const stop of stops) stop()
-        unmount()
+        unmount?.()
         await looking
         await engine[Symbol.asyncDispose]()
         database.close()

@@ -10,6 +10,7 @@ export interface BareLink {
   readonly link: Link
   readonly book: DeviceBook
   readonly id: string
+  readonly keyPem: string
   /** Ends it; `restart` begins anew with the same key and book. */
   close(): Promise<void>
   restart(): Promise<BareLink>
@@ -21,7 +22,10 @@ const text = () => {
 }
 
 /** The link of a companion alone, over the real libp2p, at a fast pace. */
-export async function bareLink(name: string): Promise<BareLink> {
+export async function bareLink(
+  name: string,
+  answer: (request: Request) => Promise<Response> = async () => new Response(name),
+): Promise<BareLink> {
   const keyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() // prettier-ignore
   const id = linkKey(keyPem).publicKey.toString()
   const book = new DeviceBook(openDatabase(':memory:'))
@@ -41,7 +45,7 @@ export async function bareLink(name: string): Promise<BareLink> {
       appBase: () => 'http://localhost:1',
       appUrls: () => [],
       async answer(request, caller) {
-        if (new URL(request.url).pathname !== '/api/link') return new Response(caller.name)
+        if (new URL(request.url).pathname !== '/api/link') return answer(request)
         const body = { companion: link.self(), state: link.state, self: null, road: caller.road, role: caller.role, appUrls: [] } // prettier-ignore
         return Response.json(body)
       },
@@ -50,7 +54,7 @@ export async function bareLink(name: string): Promise<BareLink> {
       standing: { firstWaitMs: 40, longestWaitMs: 300, pingMs: 250 },
     })
     await link.start()
-    return { link, book, id, close: () => link[Symbol.asyncDispose](), restart: start }
+    return { link, book, id, keyPem, close: () => link[Symbol.asyncDispose](), restart: start }
   }
   return start()
 }

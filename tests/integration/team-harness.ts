@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, vi } from 'vitest'
 import type { Overrides } from '#companion/compose.ts'
+import { catalogue } from '#companion/models/catalogue.ts'
 import type { Role } from '#shared/domain/device.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { Grant } from '#shared/domain/sharing.ts'
@@ -11,17 +16,33 @@ export interface TeamMember extends LinkHarness {
   readonly id: string
 }
 
+const bytes = 'GGUF'
+const models = catalogue
+  .filter(({ id }) => id === 'smollm2-135m' || id === 'multilingual-e5-small')
+  .map((entry) => ({
+    ...entry,
+    size: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  }))
 const pace = { firstWaitMs: 50, longestWaitMs: 400, pingMs: 500 }
 const limit = { timeout: 15_000, interval: 40 }
 
-/** A whole companion with the fake engine, known by this name. */
+/** A whole companion with the fake engine and the models it stands for, known by this name. */
 export async function startMember(
   name: string,
   options: { home?: string; linkPort?: number; overrides?: Overrides } = {},
 ): Promise<TeamMember> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), 'silo-team-'))
+  mkdirSync(join(home, 'models'), { recursive: true })
+  for (const { id } of models) writeFileSync(join(home, 'models', `${id}.gguf`), bytes)
   const harness = await startLinkHarness({
     ...options,
-    overrides: { ...options.overrides, link: { name, standing: pace, ...options.overrides?.link } },
+    home,
+    overrides: {
+      catalogue: models,
+      ...options.overrides,
+      link: { name, standing: pace, ...options.overrides?.link },
+    },
   })
   const { companion } = (await harness.api('/api/link')).body
   return { ...harness, name, id: companion.id }
@@ -93,6 +114,16 @@ export async function share(at: TeamMember, id: string, grants: readonly Grant[]
   const body = { version: sharing.version, grants }
   const changed = await at.api(`/api/collections/${id}/sharing`, { method: 'PUT', body })
   expect(changed.status, JSON.stringify(changed.body)).toBe(200)
+}
+
+export async function search(at: TeamMember, query: string, more: object = {}): Promise<Loose> {
+  const answer = await at.api('/api/search', { method: 'POST', body: { query, ...more } })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+  return answer.body
+}
+
+export async function auditOf(at: TeamMember, query = ''): Promise<Loose[]> {
+  return (await at.api(`/api/audit${query}`)).body.entries
 }
 
 export const to = (
