@@ -29,7 +29,8 @@ export const peerIdSchema = v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-
 export const addressSchema = v.pipe(v.string(), v.maxLength(512), v.regex(/^\/[a-z0-9-]+\/\S+$/))
 
 /**
- * What a paired device may do. `owner`: everything. `member`: chat, read and fill the vault. `guest`: chat only.
+ * What a paired device may do. `owner`: everything. `member`: chat, and what is granted to members. `guest`: chat, and
+ * what is granted to it. Grants are made collection by collection (domain/sharing.ts).
  * Owners share one set of conversations; a member's or guest's are its own.
  */
 export const roleSchema = v.picklist(['owner', 'member', 'guest'])

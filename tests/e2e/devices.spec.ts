@@ -224,7 +224,7 @@ test('a device is renamed, and given another role', async () => {
 
   await chooseAction('Hall phone', 'Change role')
   await laptop.getByText('Guest', { exact: true }).last().click()
-  await expect(laptop.getByText('Asks only, without the vault')).toBeVisible()
+  await expect(laptop.getByText('only what is shared with it')).toBeVisible()
   await laptop.getByRole('button', { name: 'Save' }).click()
   await expect(row('Hall phone')).toContainText('Guest')
   await expect(phone.getByTestId('nav-vault'), 'the phone follows').toHaveCount(0)

@@ -7,8 +7,10 @@ const t = translator({
     member: 'Member',
     guest: 'Guest',
     ownerMay: 'Everything, also settings, keys and pairing. Shares your conversations.',
-    memberMay: 'Asks, reads the vault and adds to it. Has conversations of its own.',
-    guestMay: 'Asks only, without the vault. Has conversations of its own.',
+    memberMay:
+      'Asks, reads and fills the collections shared with members. Has conversations of its own.',
+    guestMay:
+      'Asks; of the vault it has only what is shared with it. Has conversations of its own.',
     loopback: 'this machine',
     webrtc: 'WebRTC',
     websocket: 'WebSocket',
@@ -19,8 +21,8 @@ const t = translator({
     member: '成员',
     guest: '访客',
     ownerMay: '全部功能，包括设置、密钥和配对。与您共用对话。',
-    memberMay: '可以提问、查阅并添加知识库内容。对话自成一份。',
-    guestMay: '只能提问，不能使用知识库。对话自成一份。',
+    memberMay: '可以提问，可查阅和添加与成员共享的资料集。对话自成一份。',
+    guestMay: '可以提问；知识库中只能使用与它共享的资料集。对话自成一份。',
     loopback: '本机',
     webrtc: 'WebRTC',
     websocket: 'WebSocket',

@@ -6,7 +6,7 @@ export const pages = [
   { key: 'chat', href: '/', icon: 'chat', least: 'guest' },
   { key: 'inbox', href: '/inbox', icon: 'inbox', least: 'guest' },
   { key: 'notes', href: '/notes', icon: 'note', least: 'owner' },
-  { key: 'vault', href: '/vault', icon: 'vault', least: 'member' },
+  { key: 'vault', href: '/vault', icon: 'vault', least: 'guest' },
   { key: 'models', href: '/models', icon: 'models', least: 'owner' },
   { key: 'devices', href: '/devices', icon: 'phone', least: 'guest' },
   { key: 'sync', href: '/sync', icon: 'sync', least: 'owner' },
