@@ -24,7 +24,7 @@ export interface BackupResult {
   readonly bytes: number
 }
 
-type OnProgress = (stage: 'writing' | 'verifying', done: number, total?: number) => void
+type OnProgress = (stage: 'copying' | 'verifying', done: number, total?: number) => void
 
 /**
  * Writes the data folder into one encrypted file, while a companion may run, then reads that file again to its end
@@ -45,7 +45,7 @@ export async function backup(
       {
         ...request,
         contents: contents(home, snapshot, request.index),
-        onFile: (done) => onProgress('writing', done),
+        onFile: (done) => onProgress('copying', done),
       },
       signal,
     )

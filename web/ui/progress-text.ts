@@ -18,7 +18,7 @@ const t = translator({
     converting: 'Converting',
     assembling: 'Joining the parts',
     verifying: 'Checking the file',
-    writing: 'Writing',
+    copying: 'Copying',
     installing: 'Putting it in place',
     seconds: '{n} s left',
     minutes: '{n} min left',
@@ -46,7 +46,7 @@ const t = translator({
     converting: '转换格式',
     assembling: '合并分片',
     verifying: '校验文件',
-    writing: '正在写入',
+    copying: '正在复制',
     installing: '安装到位',
     seconds: '剩余 {n} 秒',
     minutes: '剩余 {n} 分钟',
@@ -75,7 +75,7 @@ const stages = new Set([
   'converting',
   'assembling',
   'verifying',
-  'writing',
+  'copying',
   'installing',
 ])
 
