@@ -1,9 +1,9 @@
-import { SiloError, toSiloError } from '#shared/errors/silo-error.ts'
+import { SiloError, toSiloError, toWire } from '#shared/errors/silo-error.ts'
 import type { ReplicaList, ReplicaOffer } from '#shared/protocol/replica.ts'
 import type { PageModelState } from '#web/engines/page-engine-types.ts'
-import { chooseCopy, defaultBudget, leaseTime, removeCopy, removeExpired, setBudget, vaultCopies, vaultSettings } from '#web/replica/vault/copies.ts' // prettier-ignore
+import { acknowledgeDropped, chooseCopy, defaultBudget, leaseTime, removeCopy, removeExpired, setBudget, vaultCopies, vaultSettings } from '#web/replica/vault/copies.ts' // prettier-ignore
 import { leaseOf, type LeaseState } from '#web/replica/vault/lease.ts'
-import type { VaultCopy } from '#web/replica/vault/records.ts'
+import type { DroppedCopy, VaultCopy } from '#web/replica/vault/records.ts'
 import { send } from '../api.ts'
 import { hosts } from '../hosts.svelte.ts'
 import { pageModels } from '../page-engine.svelte.ts'
@@ -19,12 +19,6 @@ const restMs = 1500
 const lowBattery = 0.2
 /** Permission is confirmed, and missed changes are fetched, at least so often while a companion is there, ms. */
 const refreshMs = 3600_000
-
-/** A copy that went because this device may not have it any more, or because it is no more. */
-export interface DroppedCopy {
-  readonly name: string
-  readonly error: SiloError
-}
 
 /** This device's copies of collections, for screens, and what keeps them up to date. */
 class VaultCopies {
@@ -49,9 +43,6 @@ class VaultCopies {
     companionId: () => hosts.companionId,
     pause: pauseNow,
     onStep: () => this.#step(),
-    onDropped: ({ name }, error) => {
-      this.#dropped = [...this.#dropped, { name, error }]
-    },
   })
 
   get copies(): readonly VaultCopy[] {
@@ -112,11 +103,10 @@ class VaultCopies {
     if (this.#started) return
     this.#started = true
     this.#channel?.listen(() => void this.#read())
-    void leaseTime().then(removeExpired).then((over) => {
-      const error = new SiloError('replica_expired', { params: { days: 60 } })
-      this.#dropped = [...this.#dropped, ...over.map(({ name }) => ({ name, error }))]
-      return this.#read()
-    }).catch(() => {}) // prettier-ignore
+    void leaseTime()
+      .then(removeExpired)
+      .then(() => this.#read())
+      .catch(() => {})
     onChange('vault', () => this.#soon())
     setInterval(() => this.#soon(), refreshMs)
     $effect.root(() => {
@@ -205,8 +195,10 @@ class VaultCopies {
   }
 
   /** The person has read which copies went. */
-  acknowledge(): void {
-    this.#dropped = []
+  async acknowledge(): Promise<void> {
+    await acknowledgeDropped()
+    await this.#read()
+    this.#channel?.post({})
   }
 
   #soon(): void {
@@ -229,18 +221,16 @@ class VaultCopies {
     const [copies, settings, now] = await Promise.all([vaultCopies(), vaultSettings(), leaseTime()])
     this.#copies = copies
     this.#budget = settings.budget ?? defaultBudget
+    this.#dropped = settings.dropped
     this.#now = now
     this.#ready = true
   }
 
   async #dropAllOf(companionId: string): Promise<void> {
     await this.#sync.stop()
-    const error = new SiloError('device_not_paired')
-    for (const { id, name, companionId: from } of await vaultCopies()) {
-      if (from !== companionId) continue
-      await removeCopy(id)
-      this.#dropped = [...this.#dropped, { name, error }]
-    }
+    const error = toWire(new SiloError('device_not_paired'))
+    for (const { id, companionId: from } of await vaultCopies())
+      if (from === companionId) await removeCopy(id, error)
     await this.#read()
     this.#channel?.post({})
   }

@@ -4,7 +4,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { encodeReplicaPage, quantize } from '#shared/protocol/replica-page.ts'
 import type { ReplicaDocument, ReplicaOffer } from '#shared/protocol/replica.ts'
-import { chooseCopy, setBudget, vaultCopies, vaultCopy } from '#web/replica/vault/copies.ts'
+import {
+  chooseCopy,
+  setBudget,
+  vaultCopies,
+  vaultCopy,
+  vaultSettings,
+} from '#web/replica/vault/copies.ts'
 import { closeVaultDatabase } from '#web/replica/vault/database.ts'
 import { FeedWriter } from '#web/replica/vault/feed-writer.ts'
 import { Shelf } from '#web/replica/vault/shelf.ts'
@@ -55,7 +61,6 @@ class Companion {
 /** One tab over the storage all tabs share. */
 function openTab(companion: Companion, options: { pause?: () => SyncPause | undefined } = {}) {
   const writer = new FeedWriter(new Shelf())
-  const dropped: string[] = []
   const call = async (
     op: string,
     input: { id: string; cursor: { since: number }; bytes: ArrayBuffer; now: number },
@@ -71,9 +76,8 @@ function openTab(companion: Companion, options: { pause?: () => SyncPause | unde
     companionId: () => 'companion-1',
     pause: options.pause ?? (() => undefined),
     onStep: () => {},
-    onDropped: ({ name }, { code }) => dropped.push(`${name}: ${code}`),
   })
-  return { sync, dropped }
+  return { sync }
 }
 
 async function texts(): Promise<string[]> {
@@ -141,14 +145,15 @@ describe('the sync of copies', () => {
     ['replica_refused', false],
     ['collection_unknown', false],
   ] as const)('deletes the copy when the companion says %s', async (code, offered) => {
-    const { sync, dropped } = openTab(companion)
+    const { sync } = openTab(companion)
     await sync.run()
     companion.texts.push('four')
     companion.offered = offered
     companion.refusal = new SiloError(code)
     await sync.run()
     expect(await vaultCopies()).toEqual([])
-    expect(dropped).toEqual([`Contracts: ${code}`])
+    const { dropped } = await vaultSettings()
+    expect(dropped).toMatchObject([{ name: 'Contracts', error: { code } }])
   })
 
   it('keeps what it has and says why, where there is no room or the answer is none', async () => {

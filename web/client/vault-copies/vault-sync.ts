@@ -21,8 +21,6 @@ export interface VaultSyncInit {
   readonly pause: () => SyncPause | undefined
   /** Called with every step: a copy was written, or what is to be shown of the sync changed. */
   readonly onStep: () => void
-  /** Called with a copy that was deleted because this device may not have it any more, or because it is no more. */
-  readonly onDropped: (copy: VaultCopy, error: SiloError) => void
 }
 
 const lockName = 'silo-vault-sync'
@@ -143,9 +141,8 @@ export class VaultSync {
       await failCopy(copy.id, toWire(error)).catch(() => {})
       return
     }
-    if (!(await vaultCopy(copy.id))) return
-    await removeCopy(copy.id)
-    this.#init.onDropped(copy, error)
+    // This device may not have it any more, or it is no more.
+    await removeCopy(copy.id, toWire(error))
   }
 
   async #one(

@@ -1,12 +1,15 @@
-import type { WireError } from '#shared/errors/silo-error.ts'
+import { SiloError, toWire, type WireError } from '#shared/errors/silo-error.ts'
 import type { ReplicaOffer } from '#shared/protocol/replica.ts'
 import { stored } from '../records.ts'
 import { ofCollection, openVaultDatabase, writeVault, type VaultWrite } from './database.ts'
-import { leaseOf } from './lease.ts'
+import { keptDays, leaseOf } from './lease.ts'
 import { vaultCopySchema, vaultSettingsSchema, type VaultCopy, type VaultSettings } from './records.ts' // prettier-ignore
 
 /** What copies may take together until a person says otherwise, bytes. */
-export const defaultBudget = 512 * 1024 * 1024
+export const defaultBudget = 512_000_000
+const noSettings: VaultSettings = { latest: 0, dropped: [] }
+/** Deleted copies the person is told of, at most. */
+const keptNews = 20
 
 /** The copies this device keeps, by name. Never throws: where nothing can be stored there are none. */
 export async function vaultCopies(): Promise<VaultCopy[]> {
@@ -98,12 +101,23 @@ export async function resetCopy(id: string): Promise<void> {
   })
 }
 
-/** Deletes a copy with everything in it. */
-export async function removeCopy(id: string): Promise<void> {
+/** Deletes a copy with everything in it. @param why where the person did not ask for it: it is told to them */
+export async function removeCopy(id: string, why?: WireError): Promise<void> {
   await writeVault(async (tx) => {
+    const known = stored(vaultCopySchema, await tx.objectStore('copies').get(id))
     await dropContents(tx, id)
     await tx.objectStore('copies').delete(id)
+    if (!known || !why) return
+    await changeSettings(tx, ({ dropped, ...rest }) => ({
+      ...rest,
+      dropped: [...dropped, { name: known.name, error: why, at: Date.now() }].slice(-keptNews),
+    }))
   })
+}
+
+/** The person has read which copies went. */
+export async function acknowledgeDropped(): Promise<void> {
+  await writeVault((tx) => changeSettings(tx, (settings) => ({ ...settings, dropped: [] })))
 }
 
 /** Ids of the copies that questions may be answered from. */
@@ -114,28 +128,25 @@ export async function usableCopies(): Promise<string[]> {
     .map(({ id }) => id)
 }
 
-/** Deletes what no companion has confirmed for too long. Returns what went. */
-export async function removeExpired(now: number): Promise<VaultCopy[]> {
-  const over = (await vaultCopies()).filter((copy) => leaseOf(copy, now) === 'over')
-  for (const { id } of over) await removeCopy(id)
-  return over
+/** Deletes what no companion has confirmed for too long. */
+export async function removeExpired(now: number): Promise<void> {
+  const error = toWire(new SiloError('replica_expired', { params: { days: keptDays } }))
+  for (const copy of await vaultCopies())
+    if (leaseOf(copy, now) === 'over') await removeCopy(copy.id, error)
 }
 
 export async function vaultSettings(): Promise<VaultSettings> {
   try {
     const row = await (await openVaultDatabase()).get('settings', 'vault')
-    return stored(vaultSettingsSchema, row ?? {}) ?? { latest: 0 }
+    return settingsOf(row)
   } catch {
-    return { latest: 0 }
+    return noSettings
   }
 }
 
 /** @param budget bytes all copies may take together */
 export async function setBudget(budget: number): Promise<void> {
-  await writeVault(async (tx) => {
-    const known = stored(vaultSettingsSchema, await tx.objectStore('settings').get('vault'))
-    await tx.objectStore('settings').put({ latest: 0, ...known, budget }, 'vault')
-  })
+  await writeVault((tx) => changeSettings(tx, (settings) => ({ ...settings, budget })))
 }
 
 /**
@@ -147,10 +158,9 @@ export async function leaseTime(): Promise<number> {
   const now = Date.now()
   // Noted by the hour: every search would write else.
   if (now > latest + 3600_000)
-    await writeVault(async (tx) => {
-      const known = stored(vaultSettingsSchema, await tx.objectStore('settings').get('vault'))
-      await tx.objectStore('settings').put({ ...known, latest: now }, 'vault')
-    }).catch(() => {})
+    await writeVault((tx) =>
+      changeSettings(tx, (settings) => ({ ...settings, latest: now })),
+    ).catch(() => {})
   return Math.max(now, latest)
 }
 
@@ -158,4 +168,16 @@ export async function leaseTime(): Promise<number> {
 export async function dropContents(tx: VaultWrite, id: string): Promise<void> {
   await tx.objectStore('segments').delete(ofCollection(id))
   await tx.objectStore('texts').delete(ofCollection(id))
+}
+
+async function changeSettings(
+  tx: VaultWrite,
+  change: (settings: VaultSettings) => VaultSettings,
+): Promise<void> {
+  const store = tx.objectStore('settings')
+  await store.put(change(settingsOf(await store.get('vault'))), 'vault')
+}
+
+function settingsOf(row: unknown): VaultSettings {
+  return stored(vaultSettingsSchema, row ?? {}) ?? noSettings
 }

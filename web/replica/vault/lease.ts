@@ -4,7 +4,7 @@ const day = 24 * 3600 * 1000
 /** A copy that no companion confirmed for so long is not answered from: its permission may be gone. */
 export const leaseDays = 30
 /** And after so long it is deleted. */
-const keptDays = 60
+export const keptDays = 60
 
 export type LeaseState = 'valid' | 'expired' | 'over'
 

@@ -38,10 +38,21 @@ export const vaultCopySchema = v.object({
 })
 export type VaultCopy = v.InferOutput<typeof vaultCopySchema>
 
+/** A copy that was deleted without the person asking for it. */
+export const droppedCopySchema = v.object({
+  name: v.string(),
+  error: wireErrorSchema,
+  /** Ms since 1970. */
+  at: v.number(),
+})
+export type DroppedCopy = v.InferOutput<typeof droppedCopySchema>
+
 export const vaultSettingsSchema = v.object({
   /** What all copies together may take. */
   budget: v.optional(count),
   /** The latest time seen on this device, ms since 1970: a clock that is put back makes no copy younger. */
   latest: v.optional(v.number(), 0),
+  /** What the person is still to be told of. */
+  dropped: v.optional(v.array(droppedCopySchema), []),
 })
 export type VaultSettings = v.InferOutput<typeof vaultSettingsSchema>
