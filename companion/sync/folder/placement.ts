@@ -106,6 +106,9 @@ export async function perform(
       const step = free[i]!
       if ('code' in result) failures.push({ step, code: result.code })
       else {
+        step.records.forEach((record, at) =>
+          done.push({ ...record, stat: at > 0 || record.deleted ? '' : result.stat }),
+        )
         if (step.item.conflict) copies.push(step.item.conflict)
         problems.clear(step.item.name)
       }

@@ -84,7 +84,8 @@ class Scan {
     const folders: string[] = []
     entries.forEach((entry, i) => {
       const ignored = ignores.ignores(names[i]!)
-      if (entry && !ignored) this.#take(entry)
+      // The root itself is nobody's entry.
+      if (entry && !ignored && entry.name !== '') this.#take(entry)
       if (entry?.type === fileType.directory && (!ignored || ignores.hasExceptions))
         folders.push(entry.name)
     })
