@@ -32,8 +32,8 @@ export class ReceivedDataset {
   readonly owner: string
   readonly #init: DatasetInit
   #opened: Opened | undefined
-  /** The newest manifest on disk when it was last looked at. */
-  #seen: string | undefined
+  /** The newest manifest on disk when it was last looked at; null before that. */
+  #seen: string | undefined | null = null
   #opening: Promise<void> | undefined
   #failure: { reason: string; unusable: 'other-model' | 'damaged' } | undefined
   #retryAt = 0
@@ -47,7 +47,8 @@ export class ReceivedDataset {
   /** The newest version that can be read; undefined where there is none. */
   async current(): Promise<Opened | undefined> {
     const newest = await this.#newest()
-    if (newest !== this.#seen || (this.#failure && Date.now() >= this.#retryAt)) {
+    const due = this.#failure?.unusable === 'damaged' && Date.now() >= this.#retryAt
+    if (newest !== this.#seen || due) {
       this.#opening ??= this.#reopen(newest).finally(() => (this.#opening = undefined))
       await this.#opening
     }
@@ -60,7 +61,7 @@ export class ReceivedDataset {
       folder: this.#init.folder,
       reason: String(error),
     })
-    this.#seen = undefined
+    this.#seen = null
     this.#drop()
     return this.current()
   }
@@ -84,7 +85,7 @@ export class ReceivedDataset {
 
   close(): void {
     this.#drop()
-    this.#seen = undefined
+    this.#seen = null
   }
 
   async #reopen(newest: string | undefined): Promise<void> {

@@ -5,7 +5,7 @@ import { Index, connect, makeArrowTable, type Connection, type Table } from '@la
 import type { DatasetState, IndexState, StoredChunk } from '#shared/contracts/vault-store.ts'
 import type { DocumentHead } from '#shared/vault/document-head.ts'
 import { otherTables, type DatasetInit } from './lance-dataset.ts'
-import { readIndexState } from './lance-index.ts'
+import { decideIndex, readIndexState } from './lance-index.ts'
 import { headSchema, ofDocuments, rowOf, rowSchema, type Row } from './lance-rows.ts'
 
 const defaultGraceMs = 10 * 60_000
@@ -101,7 +101,14 @@ export class OwnDataset {
 
   async optimize(signal: AbortSignal): Promise<void> {
     if (!existsSync(this.#path())) return
-    await this.#write(signal, (table) => this.#compact(table), false)
+    await this.#write(
+      signal,
+      async (table) => {
+        await this.#compact(table)
+        this.#index = await decideIndex(table, { ...this.#init, signal })
+      },
+      false,
+    )
   }
 
   async state(): Promise<DatasetState> {

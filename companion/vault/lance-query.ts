@@ -2,9 +2,6 @@ import type { Table } from '@lancedb/lancedb'
 import type { IndexState } from '#shared/contracts/vault-store.ts'
 import { hitColumns, type Row } from './lance-rows.ts'
 
-/** Vectors read again in full for each hit wanted, where an index has only rough ones. */
-const refine = 4
-
 /**
  * The nearest chunks by cosine distance: exactly, or through the index where its recall was measured.
  * @param where a condition on rows; only those are looked at
@@ -23,11 +20,10 @@ export async function denseSearch(
     .select([...hitColumns, '_distance'])
     .limit(limit)
   if (where) query = query.where(where)
-  if (index.kind === 'exact') query = query.bypassVectorIndex()
-  else {
-    query = query.nprobes(Math.min(Math.max(1, index.probes ?? 32), 4096))
-    if (index.kind === 'ivf-hnsw-sq') query = query.refineFactor(refine)
-  }
+  query =
+    index.kind === 'exact'
+      ? query.bypassVectorIndex()
+      : query.nprobes(Math.min(Math.max(1, index.probes ?? 32), 4096))
   return (await query.toArray()) as Row[]
 }
 

@@ -138,7 +138,7 @@ export class LanceStore implements VaultStore {
       datasets.map(async (dataset) => {
         const lists = await this.#guarded(dataset, async ({ table, index }) =>
           Promise.all([
-            denseSearch(table, request.vector, limit, index, where),
+            denseSearch(table, request.vector, limit, request.exact ? undefined : index, where),
             terms ? textSearch(table, terms, limit, where) : [],
           ]),
         )

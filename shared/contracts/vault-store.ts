@@ -104,6 +104,8 @@ export interface StoreSearch {
   readonly documentIds?: readonly string[]
   /** How much the list by words counts beside the list by meaning (1 = as much); 0 leaves it out. */
   readonly textWeight?: number
+  /** Compares with every vector whatever index there is: for measuring. */
+  readonly exact?: boolean
 }
 
 export interface StoreHit {
@@ -139,7 +141,7 @@ export interface DatasetState {
 /** How vectors are searched. */
 export interface IndexState {
   /** `exact` compares with every vector. */
-  readonly kind: 'exact' | 'ivf-flat' | 'ivf-hnsw-sq'
+  readonly kind: 'exact' | 'ivf-flat'
   /** Recall@10 of the index, measured against exact search on the dataset's own vectors; also of one that was not kept. */
   readonly recall?: number
   /** Partitions asked for a query. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { findBrowser } from '#companion/setup/browser.mjs'
 
-const names = ['engine', 'ingest', 'link', 'search', 'web', 'page-engine'] as const
+const names = ['engine', 'ingest', 'link', 'retrieval', 'search', 'web', 'page-engine'] as const
 const [name = '', ...flags] = process.argv.slice(2)
 if (!names.some((known) => known === name)) {
   console.error(`usage: npm run bench -- ${names.join('|')} [--quick]`)
@@ -13,8 +13,11 @@ process.env.SILO_TEST_MODELS ??= existsSync('.silo/test-home/models')
   : ''
 if (!process.env.SILO_TEST_MODELS) delete process.env.SILO_TEST_MODELS
 const bench = (await import(`./${name}.ts`)) as {
-  run(options: { quick: boolean }): Promise<{ ok: boolean }>
+  run(options: { quick: boolean; args: readonly string[] }): Promise<{ ok: boolean }>
 }
-const result = await bench.run({ quick: flags.includes('--quick') })
+const result = await bench.run({
+  quick: flags.includes('--quick'),
+  args: flags.filter((flag) => !flag.startsWith('--')),
+})
 console.log(JSON.stringify(result))
 process.exit(0)
