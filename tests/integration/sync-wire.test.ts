@@ -99,7 +99,7 @@ describe('with the real Syncthing', () => {
     expect(missing).toBeUndefined()
   })
 
-  test.for(['metadata', 'always', 'never'])(
+  test.for(['metadata', 'always'])(
     'files go both ways over a connection that we dial, with compression %s',
     { timeout: 90_000 },
     async (compression) => {
