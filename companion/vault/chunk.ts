@@ -16,12 +16,16 @@ const targetTokens = 260
 const maxTokens = 380
 
 /**
- * Cuts a document where its structure does: a chunk never spans two pages, nor two sections
- * unless they are small, and never cuts a sentence unless it is longer than a chunk.
+ * Cuts a document where its structure does: a chunk never spans two pages, nor two sections, functions or classes
+ * unless they are small, nor two mails at all, and never cuts a sentence unless it is longer than a chunk. Its
+ * headings are those of the first of its text below them, so that all chunks of a section have the same; in code,
+ * those of the longest function it holds.
  */
 export function chunkDocument(extracted: Extracted): Chunk[] {
   const chunks: Chunk[] = []
-  let open: { start: number; end: number; tokens: number; first: Segment } | undefined
+  let open:
+    | { start: number; end: number; tokens: number; first: Segment; weight: number; alone: boolean }
+    | undefined
   const close = () => {
     if (!open) return
     const text = extracted.text.slice(open.start, open.end)
@@ -35,27 +39,53 @@ export function chunkDocument(extracted: Extracted): Chunk[] {
     for (const piece of split(extracted.text, segment)) {
       const tokens = guessTokens(extracted.text.slice(piece.start, piece.end))
       if (open) {
-        const starts = segment.kind === 'heading' && open.tokens > 40
+        const starts = open.tokens > 40 && startsAnew(segment, open.first)
         const turned = segment.page !== open.first.page && open.tokens > 12
         if (segment.part !== open.first.part) close()
         else if (starts || turned || open.tokens + tokens > targetTokens) {
           // A heading belongs to what follows it, so a chunk of headings alone stays open.
-          if (
-            open.first.kind !== 'heading' ||
-            open.end !== open.first.end ||
-            open.tokens + tokens > maxTokens
-          )
-            close()
+          if (!open.alone || open.tokens + tokens > maxTokens) close()
         }
       }
       if (open) {
         open.end = piece.end
         open.tokens += tokens
-      } else open = { start: piece.start, end: piece.end, tokens, first: segment }
+        open.alone &&= segment.kind === 'heading'
+        if (speaksFor(segment, tokens, open)) {
+          open.first = segment
+          open.weight = tokens
+        }
+      } else
+        open = {
+          start: piece.start,
+          end: piece.end,
+          tokens,
+          first: segment,
+          weight: tokens,
+          alone: segment.kind === 'heading',
+        }
     }
   }
   close()
   return chunks
+}
+
+/** A heading, or the next function. */
+function startsAnew(segment: Segment, first: Segment): boolean {
+  if (segment.kind === 'heading') return true
+  return segment.kind === 'code' && segment.headings.join('\n') !== first.headings.join('\n')
+}
+
+/** Whether the headings of a chunk are rather those of what is added: what follows its headings, or longer code. */
+function speaksFor(
+  added: Segment,
+  tokens: number,
+  open: { first: Segment; weight: number },
+): boolean {
+  const { first, weight } = open
+  if (added.page !== first.page) return false
+  if (first.kind === 'code') return added.kind === 'code' && tokens > weight
+  return first.kind === 'heading' && first.headings.every((heading, index) => added.headings[index] === heading) // prettier-ignore
 }
 
 /** What is embedded and searched: the passage under its title and headings. */

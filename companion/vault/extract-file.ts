@@ -12,9 +12,10 @@ import { extractHtml } from './extract/html.ts'
 import { extractMail, extractMbox, type ReadInner } from './extract/mail.ts'
 import { extractMarkdown } from './extract/markdown.ts'
 import { extractPdf } from './extract/pdf.ts'
-import { extractCode, extractPlain } from './extract/plain.ts'
+import { extractPlain } from './extract/plain.ts'
 import { extractPptx } from './extract/pptx.ts'
 import type { Recognize } from './extract/recognize.ts'
+import { extractSource } from './extract/syntax.ts'
 import { extractXlsx } from './extract/xlsx.ts'
 import { pathError } from './path-error.ts'
 
@@ -78,7 +79,7 @@ export async function extractBytes(
     case 'csv':
       return extractCsv(decodeText(bytes), name)
     case 'code':
-      return extractCode(decodeText(bytes), name)
+      return extractSource(decodeText(bytes), name)
     case 'plain':
       return extractPlain(decodeText(bytes), name)
     case 'image':
