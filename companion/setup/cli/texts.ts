@@ -267,7 +267,7 @@ const stages: Record<string, Record<Language, string>> = {
   verifying: { en: 'verifying', zh: '正在校验' },
   assembling: { en: 'putting the parts together', zh: '正在合并分卷' },
   encrypting: { en: 'encrypting', zh: '正在加密' },
-  writing: { en: 'copying', zh: '正在复制' },
+  copying: { en: 'copying', zh: '正在复制' },
   restoring: { en: 'restoring', zh: '正在恢复' },
   converting: { en: 'converting', zh: '正在转换' },
 }

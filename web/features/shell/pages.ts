@@ -13,6 +13,9 @@ export const pages = [
   { key: 'settings', href: '/settings', icon: 'settings', least: 'guest' },
 ] as const satisfies readonly { key: string; href: string; icon: IconName; least: Role }[]
 
+/** Pages for which a phone's rail has no room; its commands list them. */
+export const wideOnly: ReadonlySet<string> = new Set(['models', 'sync'])
+
 /** Whether a path belongs to a page of the rail. */
 export function isPage(href: string, path: string): boolean {
   if (href === '/') return path === '/' || path.startsWith('/c/')
