@@ -4,6 +4,9 @@ import type { RunContext } from '#companion/runs/run.ts'
 import type { Embedder } from '#companion/vault/embedder.ts'
 import { Extractor } from '#companion/vault/extractor.ts'
 import { LanceStore } from '#companion/vault/lance-store.ts'
+import { documentCatalogue } from '#companion/vault/retrieval-documents.ts'
+import { LocalPassages } from '#companion/vault/retrieval-local.ts'
+import { Retrieval } from '#companion/vault/retrieval.ts'
 import { TextFiles } from '#companion/vault/text-files.ts'
 import { VaultRecords } from '#companion/vault/vault-records.ts'
 import { Vault } from '#companion/vault/vault.ts'
@@ -14,6 +17,7 @@ export interface OpenVault {
   readonly vault: Vault
   readonly store: LanceStore
   readonly records: VaultRecords
+  readonly retrieval: Retrieval
   close(): Promise<void>
 }
 
@@ -35,10 +39,22 @@ export function openVault(home: string, embedder: Embedder): OpenVault {
     embedder,
     onChange: () => {},
   })
+  const retrieval = new Retrieval({
+    embedder,
+    store,
+    local: new LocalPassages({
+      store,
+      documents: documentCatalogue(records),
+      nameOf: (id) => (id === 'test-device' ? 'this device' : undefined),
+    }),
+    collections: () => records.names().map(({ id }) => id),
+    owners: () => [],
+  })
   return {
     vault,
     store,
     records,
+    retrieval,
     async close() {
       await vault[Symbol.asyncDispose]()
       database.close()

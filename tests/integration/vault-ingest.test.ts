@@ -42,7 +42,7 @@ afterEach(async () => {
 const ingest = (paths: string[] = [folder], stop = signal, onEvent?: () => void) =>
   open.vault.ingest({ collectionId, paths })(runOf(stop, onEvent).context)
 const find = async (query: string) =>
-  (await open.vault.search({ query, collectionIds: [], limit: 5 }, signal)).map((hit) => basename(hit.path)) // prettier-ignore
+  (await open.retrieval.search({ query, collectionIds: [], limit: 5 }, signal)).hits.map((hit) => basename(hit.path)) // prettier-ignore
 const consistent = async () => {
   const [collection] = open.vault.collections()
   expect(await open.store.countChunks(collectionId, signal)).toBe(collection!.chunks)
