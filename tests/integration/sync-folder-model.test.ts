@@ -133,11 +133,13 @@ function tokenOf(content: string): string {
 
 /** Contents as token and length. */
 function shortTreeOf(root: string): Record<string, string | null> {
-  const short = (content: string | null) =>
-    content === null ? null : `${tokenOf(content)} ${content.length}`
   return Object.fromEntries(
-    Object.entries(treeOf(root, true)).map(([name, content]) => [name, short(content)]),
+    Object.entries(treeOf(root, true)).map(([name, content]) => [name, shortContent(content)]),
   )
+}
+
+function shortContent(content: string | null): string | null {
+  return content === null ? null : `${tokenOf(content)} ${content.length}`
 }
 
 /** For a person who looks for the cause: what each index says of names that are not agreed on. */
@@ -145,19 +147,13 @@ function describeStuck({ databasePath, device, root }: Replica): void {
   const database = new DatabaseSync(databasePath, { readOnly: true })
   const rows = database
     .prepare(
-      `SELECT name, device, type, flags, size, modified_s AS at, hex(version) AS version, stat FROM sync_files WHERE name IN
+      `SELECT name, device, type, flags, size, hex(version) AS version, stat FROM sync_files WHERE name IN
        (SELECT r.name FROM sync_files r LEFT JOIN sync_files l ON l.name = r.name AND l.device = 0
         WHERE r.device <> 0 AND l.version IS NOT r.version) ORDER BY name, device`,
     )
     .all()
-  const short = (version: string) =>
-    (version.match(/.{32}/g) ?? []).map((one) => `${one.slice(0, 4)}:${one.slice(-4)}`).join(' ')
-  const lines = rows.map(
-    ({ version, ...row }) => `${JSON.stringify(row)} ${short(String(version))}`,
-  )
-  process.stderr.write(
-    `${device.name} ${Buffer.from(device.bepId.subarray(0, 2)).toString('hex')}\n${lines.join('\n')}\n${JSON.stringify(shortTreeOf(root), undefined, 1)}\n`,
-  )
+  const lines = [device.name, ...rows.map((row) => JSON.stringify(row))]
+  process.stderr.write(`${lines.join('\n')}\n${JSON.stringify(shortTreeOf(root), undefined, 1)}\n`)
   database.close()
 }
 
