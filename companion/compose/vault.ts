@@ -7,6 +7,7 @@ import { LanceStore } from '#companion/vault/lance-store.ts'
 import { TextFiles } from '#companion/vault/text-files.ts'
 import { VaultRecords } from '#companion/vault/vault-records.ts'
 import { Vault } from '#companion/vault/vault.ts'
+import { noteKind, notesCollectionId } from './notes.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 
 interface EmbedModels {
@@ -43,6 +44,7 @@ export function composeVault(
     extractor,
     embedder,
     onChange,
+    kindOf: (id) => (id === notesCollectionId(deviceId) ? noteKind : undefined),
   })
   return { vault, index: { store, modelId, dimensions, embedder } }
 }

@@ -9,11 +9,13 @@ import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
+import { ingestRoutes } from './routes/ingest.ts'
 import { joinRoutes } from './routes/joins.ts'
 import { lanRoutes } from './routes/lan.ts'
 import { safetyRoutes } from './routes/safety.ts'
 import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
+import { notesRoutes } from './routes/notes.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
 import { pushRoutes } from './routes/push.ts'
 import { replicaRoutes } from './routes/replica.ts'
@@ -75,6 +77,8 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', modelRoutes(services))
   app.route('/api', pageModelRoutes(services))
   app.route('/api', vaultRoutes(services))
+  if (services.ingest) app.route('/api', ingestRoutes(services.ingest))
+  if (services.notes) app.route('/api', notesRoutes(services.notes))
   app.route('/api', sharingRoutes(services))
   app.route('/api', auditRoutes(services))
   app.route('/api', settingsRoutes(services))

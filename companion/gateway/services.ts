@@ -12,6 +12,7 @@ import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
+import type { Notes } from '#companion/notes/notes.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { SyncService } from '#companion/sync/sync-service.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
@@ -28,6 +29,7 @@ import type { Collection, Document, DocumentText, Problem} from '#shared/domain/
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { StartRun, Status } from '#shared/protocol/api.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
+import type { CheckReport, WatchState } from '#shared/protocol/ingest.ts'
 import type { Lan } from '#shared/protocol/lan.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
 import type { Safety, StartBackup } from '#shared/protocol/safety.ts'
@@ -87,6 +89,20 @@ export interface SafetyService {
   state(): Safety
   /** @throws SiloError passphrase_short, path_not_absolute, path_not_found, conflict */
   startBackup(request: StartBackup): Promise<RunSummary>
+}
+
+/** How collections are read. Collections that are not there: SiloError collection_unknown. */
+export interface IngestService {
+  pause(collectionId: string): Collection
+  resume(collectionId: string): { collection: Collection; run?: RunSummary }
+  /** @throws SiloError conflict */
+  retry(collectionId: string, paths?: readonly string[]): RunSummary
+  setWatched(collectionId: string, watched: boolean): Collection
+  watchState(collectionId: string): WatchState[]
+  /** @throws SiloError conflict */
+  removeRoot(collectionId: string, root: string): { collection: Collection; run: RunSummary }
+  check(runId: string, repair: boolean): RunSummary
+  lastCheck(): CheckReport | undefined
 }
 
 /** The app over HTTPS in the local network. */
@@ -154,6 +170,8 @@ export interface GatewayServices {
   readonly push?: Push
   readonly egress?: EgressLedger
   readonly replica?: ReplicaFeed
+  readonly ingest?: IngestService
+  readonly notes?: Notes
   readonly lan?: LanService
   readonly safety?: SafetyService
   readonly sync?: SyncService

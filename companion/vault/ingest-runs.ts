@@ -46,7 +46,7 @@ export class IngestRuns {
 
   /** The run that reads this collection now. */
   runId(collectionId: string): string | undefined {
-    return this.#active.get(collectionId)?.runId
+    return this.#active.get(collectionId)?.runId || undefined
   }
 
   isBusy(collectionId: string): boolean {
@@ -84,6 +84,18 @@ export class IngestRuns {
         this.#init.onChange(collectionId)
       }
     }
+  }
+
+  /** Does other work on a collection while nothing reads it; undefined where something does. */
+  alone<T>(collectionId: string, work: () => Promise<T>): Promise<T> | undefined {
+    if (this.#reserved(collectionId)) return undefined
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
+    const cancel = new AbortController()
+    this.#active.set(collectionId, { runId: '', reservedAt: Date.now(), cancel, finished, finish })
+    return work().finally(() => {
+      this.#active.delete(collectionId)
+      finish()
+    })
   }
 
   /** Ends the run that reads this collection, and waits for it. */

