@@ -32,6 +32,8 @@ export interface ReplicaInit {
   readonly device?: TestDevice
   /** Of a database in a file; else it is in memory. */
   readonly databasePath?: string
+  /** Before it starts. */
+  readonly onOpened?: (engine: FolderEngine) => void
 }
 
 /** One device's copy of the folder, started; not watched unless asked: tests say when to look. */
@@ -56,6 +58,7 @@ export async function replica(name: string, init: ReplicaInit = {}): Promise<Rep
       ...(init.permits ? { permits: init.permits } : {}),
     })
     device.folders.set(folderId, engine)
+    init.onOpened?.(engine)
     await engine.start()
     return engine
   }

@@ -161,7 +161,7 @@ function hashFile(
     }
     const after = fstatSync(fd, { bigint: true })
     if (statText(after) !== statText(stats)) return { name, code: 'changed' }
-    const fresh = Date.now() - Number(stats.mtimeMs) < grainMs
+    const fresh = Math.abs(Date.now() - Number(stats.mtimeMs)) < grainMs
     return { entry: entry(name, stats), blockSize, hashes, fresh }
   } finally {
     closeSync(fd)
