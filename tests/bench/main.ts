@@ -1,7 +1,17 @@
 import { existsSync } from 'node:fs'
 import { findBrowser } from '#companion/setup/browser.mjs'
 
-const names = ['engine', 'ingest', 'link', 'retrieval', 'search', 'web', 'page-engine'] as const
+const names = [
+  'engine',
+  'ingest',
+  'link',
+  'replica',
+  'retrieval',
+  'search',
+  'sync',
+  'web',
+  'page-engine',
+] as const
 const [name = '', ...flags] = process.argv.slice(2)
 if (!names.some((known) => known === name)) {
   console.error(`usage: npm run bench -- ${names.join('|')} [--quick]`)
