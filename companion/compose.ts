@@ -285,7 +285,14 @@ async function build(
     startRun: (request, space) => services.startRun(request, space),
   })
   closers.push(() => ingest[Symbol.asyncDispose]())
-  const notes = composeNotes({ home, companionId, seal, vault, touched: ingest.touched })
+  const notes = composeNotes({
+    home,
+    companionId,
+    seal,
+    vault,
+    keepPrivate: (id) => void team.policies.setGrants(id, []),
+    touched: ingest.touched,
+  })
 
   let port = config.port
   const services: GatewayServices = {

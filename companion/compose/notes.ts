@@ -16,6 +16,8 @@ interface Parts {
   readonly companionId: string
   readonly seal: Seal
   readonly vault: Vault
+  /** Takes every grant away that a new collection begins with. */
+  readonly keepPrivate: (collectionId: string) => void
   /** These files below the notes have changed. */
   readonly touched: (collectionId: string, paths: readonly string[]) => void
 }
@@ -36,7 +38,8 @@ export function noteKind(_path: string, { text }: Extracted): DocumentKind {
 }
 
 /** Notes in the data folder, and the collection they are searched in: there from the first note on. */
-export function composeNotes({ home, companionId, seal, vault, touched }: Parts): Notes {
+export function composeNotes(parts: Parts): Notes {
+  const { home, companionId, seal, vault, touched } = parts
   const root = notesFolder(home)
   const id = notesCollectionId(companionId)
   const exists = (): boolean => vault.names().some((collection) => collection.id === id)
@@ -49,7 +52,11 @@ export function composeNotes({ home, companionId, seal, vault, touched }: Parts)
     trash: new NoteTrash(join(home, 'notes-trash'), root),
     collectionId: () => (exists() ? id : undefined),
     onChange(paths) {
-      if (!exists()) vault.createCollection({ id, name: 'Notes', roots: [root] })
+      if (!exists()) {
+        vault.createCollection({ id, name: 'Notes', roots: [root] })
+        // Folders are put into a collection to be asked by others; notes are not.
+        parts.keepPrivate(id)
+      }
       touched(id, paths.map((path) => join(root, path))) // prettier-ignore
     },
   })

@@ -9,6 +9,7 @@ export interface RootWatchInit {
   /** How often a root is looked for, and one without events is looked through. Ms. */
   readonly lookMs: number
   readonly pollMs: number
+  readonly isNetwork: (path: string) => Promise<boolean>
   /** Files and folders that something happened to; undefined: it may be anything. */
   readonly onChange: (paths: readonly string[] | undefined) => void
   readonly onState: () => void
@@ -71,7 +72,7 @@ export class RootWatch implements AsyncDisposable {
       await this.#end()
       this.#place = place
       const top = await realpath(root).catch(() => root)
-      if (!this.#eventsFail && !(await isNetwork(top))) await this.#start(top)
+      if (!this.#eventsFail && !(await this.#init.isNetwork(top))) await this.#start(top)
       if (this.#closed) return
       this.#be(this.#watcher ? 'events' : 'polling')
       this.#polledAt = Date.now()
@@ -124,7 +125,8 @@ async function placeOf(path: string): Promise<string | undefined> {
   return stats && `${stats.dev}:${stats.ino}`
 }
 
-async function isNetwork(path: string): Promise<boolean> {
+/** Whether a path lies on a disk of another computer, as far as the system tells. */
+export async function isNetworkDisk(path: string): Promise<boolean> {
   if (/^[\\/]{2}[^\\/]/.test(path)) return true
   if (process.platform !== 'linux') return false
   const type = await statfs(path).then(({ type }) => type, () => undefined) // prettier-ignore

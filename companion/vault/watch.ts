@@ -1,7 +1,7 @@
 import type { Log } from '#companion/observe/log.ts'
 import type { Collection } from '#shared/domain/vault.ts'
 import type { WatchState } from '#shared/protocol/ingest.ts'
-import { RootWatch } from './watch-root.ts'
+import { isNetworkDisk, RootWatch } from './watch-root.ts'
 
 export interface FolderWatchInit {
   collections(): readonly Pick<Collection, 'id' | 'roots' | 'watched' | 'paused'>[]
@@ -16,6 +16,8 @@ export interface FolderWatchInit {
   start(collectionId: string, only: readonly string[] | undefined): void
   /** Called when `state` has become another. */
   readonly onState: (collectionId: string) => void
+  /** Whether no events come from the disk of a path. Default: asks the system what disk it is. */
+  readonly isNetwork?: (path: string) => Promise<boolean>
   readonly log: Log
   /** Ms without further changes after which a run starts. Default 700. */
   readonly quietMs?: number
@@ -109,11 +111,12 @@ export class FolderWatch implements AsyncDisposable {
   }
 
   #watch(collectionId: string, root: string): RootWatch {
-    const { lookMs = 5000, pollMs = 60_000, onState } = this.#init
+    const { lookMs = 5000, pollMs = 60_000, isNetwork = isNetworkDisk, onState } = this.#init
     return new RootWatch({
       root,
       lookMs,
       pollMs,
+      isNetwork,
       onChange: (paths) => this.touched(collectionId, paths),
       onState: () => onState(collectionId),
     })

@@ -197,6 +197,7 @@ describe('notes', () => {
     await create('Greenhouse', 'The zeppelin is parked behind the greenhouse.')
     await expect.poll(() => found('zeppelin'), { timeout: 20_000 }).toContain('Greenhouse')
     const { collectionId } = await list()
+    expect((await call('GET', `/collections/${collectionId}/sharing`)).body.sharing.grants).toEqual([]) // prettier-ignore
     const { documents } = (await call('GET', `/collections/${collectionId}/documents?query=Greenhouse`)).body // prettier-ignore
     expect(documents).toMatchObject([{ kind: 'note', path: file('Greenhouse.md') }])
     const { id } = documents[0]
