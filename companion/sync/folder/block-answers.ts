@@ -1,5 +1,6 @@
 import { blockError, fileType, maxBlockBytes } from '#companion/sync/bep-peer.ts'
 import type { BlockError, BlockRequest } from '#companion/sync/bep-peer.ts'
+import { hashOfBlock, sameBytes } from './block-list.ts'
 import type { FolderContext } from './folder-context.ts'
 import { isSafeName } from './names.ts'
 
@@ -28,15 +29,19 @@ export class BlockAnswers {
     signal.throwIfAborted()
     const { name, offset, size } = request
     if (request.fromTemporary || !isSafeName(name)) return { error: blockError.noSuchFile }
-    const row = this.#context.index.localShort(name)
+    const row = this.#context.index.local(name)
     if (!row || row.deleted || row.ignored || row.changedHere || row.type !== fileType.file)
       return { error: blockError.noSuchFile }
     const valid =
       Number.isSafeInteger(offset) && Number.isSafeInteger(size) && offset >= 0 && size > 0
     if (!valid || size > maxBlockBytes || offset + size > row.size)
       return { error: blockError.generic }
+    // Of another version than is here: saying so now spares the other side a block it would take for wrong.
+    const ours = hashOfBlock(row.hashes, offset / row.blockSize)
+    const asked = request.hash.length > 0 && offset % row.blockSize === 0
+    if (asked && !sameBytes(ours, request.hash)) return { error: blockError.invalidFile }
     const { promise, resolve } = Promise.withResolvers<Answer>()
-    this.#asked.push({ request, stat: row.stat, resolve })
+    this.#asked.push({ request, stat: asked ? row.stat : '', resolve })
     if (!this.#scheduled) {
       this.#scheduled = true
       setImmediate(() => this.#send())

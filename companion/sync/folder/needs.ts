@@ -65,7 +65,10 @@ export class Needs {
       if (now) {
         this.#bytes += bytesOf(now)
         this.#needs.set(name, now)
-      } else this.#needs.delete(name)
+      } else if (before) {
+        this.#needs.delete(name)
+        this.#context.problems.clear(name)
+      }
     }
   }
 
