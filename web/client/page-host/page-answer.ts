@@ -1,12 +1,15 @@
+import { citationOf } from '#shared/domain/citation-of.ts'
 import { branchOf, type Citation, type Message } from '#shared/domain/conversation.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { CitationTracker } from '#shared/generation/citation-tracker.ts'
 import { buildContext, type BuiltContext, type SentPrompt } from '#shared/generation/context.ts'
 import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
 import { languageOf } from '#shared/generation/language.ts'
+import { notFoundText } from '#shared/generation/not-found-text.ts'
 import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
 import type { RunEventBody } from '#shared/protocol/run-event.ts'
 import type { PlacementReason } from '#shared/router/placement.ts'
+import { conversationQuery } from '#shared/vault/conversation-query.ts'
 import { passageList } from './passage-answer.ts'
 import type { PageFound, PageModelLease, PageModels, PageRetrieval } from './ports.ts'
 
@@ -16,6 +19,8 @@ const temperature = 0.4
 /** An answer from documents is not the place for invention. */
 const groundedTemperature = 0.2
 const passageCount = 4
+/** Passages named where none answers. */
+const nearestCount = 3
 /** Without these the page has no model that could answer; then it shows what it found. */
 const noModel = new Set(['page_engine_unavailable', 'model_not_installed'])
 
@@ -60,10 +65,13 @@ export async function answerInPage(
   if (question?.role !== 'user') throw new SiloError('message_unknown')
   const { collectionIds } = turn
   let found: PageFound | undefined
-  if (deps.retrieve && collectionIds.length > 0) {
+  const users = branch.filter(({ role }) => role === 'user')
+  const query = conversationQuery(question.text, users.at(-2)?.text)
+  if (deps.retrieve && collectionIds.length > 0 && query !== undefined) {
     emit({ type: 'progress', stage: 'searching', done: 0, unit: 'steps' })
-    const query = question.text.slice(0, 2000)
-    found = await deps.retrieve({ query, collectionIds, limit: passageCount }, signal)
+    const request = { query: query.slice(0, 2000), collectionIds, limit: passageCount }
+    found = await deps.retrieve(request, signal)
+    if (found?.missing) return sayMissing(turn, question, found, draft, emit, deps)
   }
   const lease = await acquire(turn, emit, signal, deps.models).catch((error: unknown) => {
     if (found && error instanceof SiloError && noModel.has(error.code)) return undefined
@@ -107,6 +115,21 @@ export async function answerInPage(
   }
 }
 
+/** No model is asked: where nothing is held, a small one is tempted to guess. */
+function sayMissing(
+  turn: PageTurn,
+  question: Message,
+  { hits }: PageFound,
+  draft: PageDraft,
+  emit: Emit,
+  deps: PageAnswerDeps,
+): { stopReason: 'stop' } {
+  const nearest = hits.slice(0, nearestCount)
+  const text = notFoundText(nearest, [], languageOf(question.text))
+  const citations = nearest.map((hit, index) => citationOf(hit, index + 1))
+  return sayWithoutModel(turn, text, citations, draft, emit, deps)
+}
+
 /** No model of this page can answer: the passages themselves are the answer. */
 function showPassages(
   turn: PageTurn,
@@ -116,11 +139,21 @@ function showPassages(
   emit: Emit,
   deps: PageAnswerDeps,
 ): { stopReason: 'stop' } {
-  const { reason } = turn
-  draft.placement = { place: 'retrieval', device: deps.deviceName, engine: '', reason }
-  emit({ type: 'placement-chosen', ...draft.placement, modelId: '' })
   const language = languageOf(question.text)
   const { text, citations } = passageList(hits, language, wordsOnly !== undefined)
+  return sayWithoutModel(turn, text, citations, draft, emit, deps)
+}
+
+function sayWithoutModel(
+  { reason }: PageTurn,
+  text: string,
+  citations: readonly Citation[],
+  draft: PageDraft,
+  emit: Emit,
+  deps: PageAnswerDeps,
+): { stopReason: 'stop' } {
+  draft.placement = { place: 'retrieval', device: deps.deviceName, engine: '', reason }
+  emit({ type: 'placement-chosen', ...draft.placement, modelId: '' })
   draft.text = text
   emit({ type: 'text-delta', text })
   cite(citations, draft, emit)

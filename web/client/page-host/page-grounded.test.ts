@@ -129,6 +129,24 @@ describe('an answer of the page about documents', () => {
     expect(answer).toMatchObject({ outcome: 'done', text: 'Nothing that fits was found in the copies on this device.' }) // prettier-ignore
   })
 
+  it('is no guess where nothing answers: what is nearest is named', async () => {
+    const opened = openPage({
+      reply: ['A guess.'],
+      retrieve: async () => ({ hits, missing: true }),
+    })
+    const answer = await ask(opened, '押金是多少？')
+    expect(opened.prompts).toEqual([])
+    expect(answer.text).toContain('知识库里没有')
+    expect(answer.citations).toHaveLength(2)
+    expect(answer.placement?.place).toBe('retrieval')
+  })
+
+  it('asks no copy for what is no question to documents', async () => {
+    const opened = openPage({ reply: ['You are welcome.'] })
+    expect((await ask(opened, 'Thanks!')).text).toBe('You are welcome.')
+    expect(opened.asked).toEqual([])
+  })
+
   it('fails as before without a model where no copy is asked', async () => {
     const answer = await ask(openPage({ retrieve: async () => undefined }), 'Deposit?')
     expect(answer).toMatchObject({ outcome: 'failed', error: { code: 'model_not_installed' } })

@@ -1,3 +1,4 @@
+import { citationOf } from '#shared/domain/citation-of.ts'
 import type { Citation } from '#shared/domain/conversation.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import type { Language } from '#shared/errors/silo-error.ts'
@@ -35,13 +36,7 @@ export function passageList(
   })
   const lead = hits.length > 0 ? t.lead : t.nothing
   const text = [lead, ...parts, ...(wordsOnly ? [`*${t.words}*`] : [])].join('\n\n')
-  const citations = hits.map(
-    ({ score: _score, denseRank: _dense, textRank: _text, ...source }, index) => ({
-      // prettier-ignore
-      ...source,
-      marker: index + 1,
-    }),
-  )
+  const citations = hits.map((hit, index) => citationOf(hit, index + 1))
   return { text, citations }
 }
 

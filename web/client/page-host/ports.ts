@@ -32,6 +32,8 @@ export type PageRetrieval = (
 
 export interface PageFound {
   readonly hits: readonly SearchHit[]
+  /** True where nothing of it answers: that is said then instead of an answer. */
+  readonly missing?: boolean
   /** Why only words were compared; absent where the meaning was as well. */
   readonly wordsOnly?: string
 }

@@ -14,7 +14,10 @@ export async function retrieveHere(
 ): Promise<PageFound | undefined> {
   const usable = new Set(await usableCopies())
   const collectionIds = request.collectionIds.filter((id) => usable.has(id))
-  if (collectionIds.length > 0) return searchCopies({ ...request, collectionIds }, signal)
+  if (collectionIds.length > 0) {
+    const { hits, found, wordsOnly } = await searchCopies({ ...request, collectionIds }, signal)
+    return { hits, missing: !found, ...(wordsOnly ? { wordsOnly } : {}) }
+  }
   const wanted = new Set(request.collectionIds)
   const kept = (await vaultCopies()).some(({ id, syncedAt }) => wanted.has(id) && syncedAt !== undefined) // prettier-ignore
   if (kept) throw new SiloError('replica_expired', { params: { days: leaseDays } })

@@ -1,5 +1,7 @@
 import type { Document, DocumentText, SearchHit } from '#shared/domain/vault.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import type { SearchFilters, Understood } from '#shared/protocol/search.ts'
+import { understandQuery, type QueryMeaning } from '#shared/vault/understand.ts'
 import { vaultCopies } from '#web/replica/vault/copies.ts'
 import { VaultWorker } from '#web/replica/vault/vault-worker.ts'
 import { pageModels } from '../page-engine.svelte.ts'
@@ -8,40 +10,74 @@ import { pageModels } from '../page-engine.svelte.ts'
 export const vaultWorker = new VaultWorker()
 
 export interface FoundHere {
+  /** Best first. */
   readonly hits: SearchHit[]
+  readonly understood: Understood[]
+  /** False: nothing here answers; `hits` are merely what is nearest. */
+  readonly found: boolean
   /** Why the question was compared by its words only; absent where it was also by its meaning. */
   readonly wordsOnly?: 'no-model' | 'failed'
+}
+
+export interface SearchHere {
+  readonly query: string
+  readonly collectionIds: readonly string[]
+  readonly limit: number
+  readonly filters?: SearchFilters
+  readonly ignore?: readonly string[]
+  readonly understand?: boolean
 }
 
 /** How long the embedding model may take for a question, with its loading, ms. */
 const embedLimit = 90_000
 
 /**
- * Searches this device's copies, by meaning where their embedding model is on this device and by words.
+ * Searches this device's copies as the companion would: what the question says of time and kind narrows it, meanings
+ * are compared where the embedding model is on this device, and words.
  * @throws SiloError replica_expired, collection_unknown, page_storage_failed, cancelled
  */
-export async function searchCopies(
-  request: { query: string; collectionIds: readonly string[]; limit: number },
+export async function searchCopies(request: SearchHere, signal: AbortSignal): Promise<FoundHere> {
+  const { query, ignore = [], understand = true } = request
+  const meaningOf = (ignored: readonly string[]): QueryMeaning =>
+    understand
+      ? understandQuery(query, { now: new Date(), owners: [], ignore: ignored })
+      : { text: query, understood: [] }
+  const meaning = meaningOf(ignore)
+  const first = await ask(request, meaning, signal)
+  const only = meaning.understood.filter(({ use }) => use === 'only')
+  if (first.found || only.length === 0) return first
+  // Words that are no filter after all are part of the question again, and are said to be.
+  const plain = meaningOf([...ignore, ...only.map(({ id }) => id)])
+  const second = await ask(request, plain, signal)
+  if (!second.found && first.hits.length > 0) return first
+  const dropped = only.map((part): Understood => ({ ...part, use: 'dropped' }))
+  return { ...second, understood: [...second.understood, ...dropped] }
+}
+
+async function ask(
+  { collectionIds, limit, filters = {} }: SearchHere,
+  { text, understood }: QueryMeaning,
   signal: AbortSignal,
 ): Promise<FoundHere> {
-  const { query, collectionIds, limit } = request
   const wanted = new Set(collectionIds)
   const copies = (await vaultCopies()).filter(({ id }) => wanted.size === 0 || wanted.has(id))
   const modelId = copies.find((copy) => copy.modelId !== undefined)?.modelId
-  const embedded = await embed(query, modelId, signal)
-  const vector = embedded instanceof Float32Array ? { vector: embedded } : {}
-  const hits = await vaultWorker.call(
+  const embedded = await embed(text, modelId, signal)
+  const near = embedded instanceof Float32Array
+  const narrowed = Object.assign({}, filters, ...understood.flatMap((part) => (part.use === 'only' ? part.filters : []))) // prettier-ignore
+  const { hits, found } = await vaultWorker.call(
     'search',
     {
-      text: query,
+      text,
       collectionIds: [...collectionIds],
+      filters: narrowed as SearchFilters,
       limit,
-      ...vector,
+      ...(near ? { vector: embedded } : {}),
       ...(modelId === undefined ? {} : { modelId }),
     },
     { signal },
   )
-  return { hits, ...(embedded instanceof Float32Array ? {} : { wordsOnly: embedded }) }
+  return { hits, found, understood: [...understood], ...(near ? {} : { wordsOnly: embedded }) }
 }
 
 export function documentsOfCopy(

@@ -43,8 +43,8 @@ async function answer(url: URL, init: RequestInit): Promise<Response> {
       return Response.json(await textOfCopy(id, parseInput(textQuery, query)))
     case 'POST search': {
       const request = parseInput(searchRequestSchema, JSON.parse(String(init.body)))
-      const { hits } = await searchCopies(request, init.signal ?? new AbortController().signal)
-      return Response.json({ hits })
+      const answer = await searchCopies(request, init.signal ?? new AbortController().signal)
+      return Response.json({ ...answer, unreachable: [] })
     }
     default:
       throw new SiloError('companion_unreachable')

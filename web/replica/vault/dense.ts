@@ -2,15 +2,18 @@ import type { LoadedSegment } from './loaded-collection.ts'
 import type { Best } from './best.ts'
 
 /**
- * Compares a query with every row that holds. Exact but for the rounding of the stored vectors.
+ * Compares a query with every row that holds, or of them with those that fit. Exact but for the rounding of the stored
+ * vectors.
  */
 export function searchDense(
   segments: readonly LoadedSegment[],
   query: Float32Array,
   best: Best<LoadedSegment>,
+  fits: (loaded: LoadedSegment) => Uint8Array = ({ alive }) => alive,
 ): void {
   for (const loaded of segments) {
-    const { alive, segment } = loaded
+    const { segment } = loaded
+    const alive = fits(loaded)
     const { rows, dimensions, scales, values } = segment
     if (dimensions !== query.length) continue
     for (let row = 0; row < rows; row++) {
@@ -19,6 +22,27 @@ export function searchDense(
       if (score > best.least) best.add(score, loaded, row)
     }
   }
+}
+
+/** The cosines of a query with up to `count` rows from all over: what is usual for it. */
+export function cosines(
+  segments: readonly LoadedSegment[],
+  query: Float32Array,
+  count: number,
+): number[] {
+  const rows = segments.reduce((sum, { segment }) => sum + segment.rows, 0)
+  // An odd step, so that it falls on no rhythm of the documents.
+  const step = Math.max(1, Math.floor(rows / count) | 1)
+  const found: number[] = []
+  let at = 0
+  for (const { alive, segment } of segments) {
+    const { dimensions, scales, values } = segment
+    if (dimensions !== query.length) continue
+    for (let row = 0; row < segment.rows; row++)
+      if (at++ % step === 0 && alive[row] === 1 && found.length < count)
+        found.push(dot(values, row * dimensions, query, dimensions) * scales[row]!)
+  }
+  return found
 }
 
 /** Four sums, so that no addition waits for the one before. */

@@ -12,6 +12,7 @@ export function searchText(
   segments: readonly LoadedSegment[],
   text: string,
   best: Best<LoadedSegment>,
+  fits: (loaded: LoadedSegment) => Uint8Array = ({ alive }) => alive,
 ): void {
   const terms = termsOf(text, 'query')
   if (terms.length === 0) return
@@ -30,7 +31,8 @@ export function searchText(
     return { positions, weight: Math.log(1 + (rows - holding + 0.5) / (holding + 0.5)) }
   })
   for (const [at, loaded] of segments.entries()) {
-    const { alive, segment } = loaded
+    const { segment } = loaded
+    const alive = fits(loaded)
     const { lengths } = segment.index
     const scores = new Float32Array(segment.rows)
     let any = false

@@ -1,8 +1,8 @@
-import type { Document, DocumentText, SearchHit } from '#shared/domain/vault.ts'
+import type { Document, DocumentText } from '#shared/domain/vault.ts'
 import { fromWire, SiloError, type WireError } from '#shared/errors/silo-error.ts'
 import type { ReplicaCursor } from '#shared/protocol/replica.ts'
 import type { Applied } from './feed-writer.ts'
-import type { VaultQuery } from './vault-search.ts'
+import type { VaultAnswer, VaultQuery } from './vault-search.ts'
 
 /** What the worker does, by name. */
 export interface VaultCalls {
@@ -11,7 +11,7 @@ export interface VaultCalls {
     value: Applied
   }
   compact: { input: { id: string }; value: boolean }
-  search: { input: VaultQuery; value: SearchHit[] }
+  search: { input: VaultQuery; value: VaultAnswer }
   documents: {
     input: { collectionId: string; page: { query: string; offset: number; limit: number } }
     value: { documents: Document[]; total: number }

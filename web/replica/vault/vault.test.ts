@@ -113,12 +113,12 @@ describe('a copy of a collection', () => {
     expect(copy).toMatchObject({ documents: 2, chunks: 5, cursor: { since: 2 }, syncedAt: 8, confirmedAt: 8 }) // prettier-ignore
 
     await confirmNow()
-    const words = await searchVault(shelf, { text: '押金多少？', collectionIds: [id], limit: 3 }, signal) // prettier-ignore
+    const words = await search(shelf, { text: '押金多少？', collectionIds: [id], limit: 3 }, signal) // prettier-ignore
     expect(words[0]).toMatchObject({ documentId: 'a', text: '押金为两个月租金。', textRank: 1, page: 2, headings: ['Part'] }) // prettier-ignore
     expect(words[0]?.denseRank).toBeUndefined()
-    const near = await searchVault(shelf, { text: 'zzz', vector: direction(202), modelId: 'e5', collectionIds: [], limit: 1 }, signal) // prettier-ignore
+    const near = await search(shelf, { text: 'zzz', vector: direction(202), modelId: 'e5', collectionIds: [], limit: 1 }, signal) // prettier-ignore
     expect(near).toMatchObject([{ documentId: 'b', text: 'every May.', denseRank: 1, start: 200 }])
-    const other = await searchVault(shelf, { text: 'zzz', vector: direction(202), modelId: 'another', collectionIds: [], limit: 1 }, signal) // prettier-ignore
+    const other = await search(shelf, { text: 'zzz', vector: direction(202), modelId: 'another', collectionIds: [], limit: 1 }, signal) // prettier-ignore
     expect(other).toEqual([])
 
     const text = await readDocument(shelf, 'b', { start: 98, length: 20 })
@@ -136,9 +136,9 @@ describe('a copy of a collection', () => {
       rows: 2,
       documents: { 'a:a': ['new'], 'b:Renamed': ['three'] },
     })
-    expect(await searchVault(shelf, { text: 'one two', collectionIds: [id], limit: 5 }, signal).catch((error) => error.code)).toBe('replica_expired') // prettier-ignore
+    expect(await search(shelf, { text: 'one two', collectionIds: [id], limit: 5 }, signal).catch((error) => error.code)).toBe('replica_expired') // prettier-ignore
     await confirmNow()
-    expect(await searchVault(shelf, { text: 'one two', collectionIds: [id], limit: 5 }, signal)).toEqual([]) // prettier-ignore
+    expect(await search(shelf, { text: 'one two', collectionIds: [id], limit: 5 }, signal)).toEqual([]) // prettier-ignore
   })
 
   it('is one segment after a merge, with everything that holds and nothing else', async () => {
@@ -166,7 +166,7 @@ describe('a copy of a collection', () => {
     expect(await stored('texts')).toBeLessThanOrEqual(await stored('segments'))
     await confirmNow()
     const asked = [...expected].at(-1)!
-    const hits = await searchVault(shelf, { text: asked[1][0]!.split(' ')[0]!, collectionIds: [id], limit: 3 }, signal) // prettier-ignore
+    const hits = await search(shelf, { text: asked[1][0]!.split(' ')[0]!, collectionIds: [id], limit: 3 }, signal) // prettier-ignore
     expect(hits[0]?.documentId).toBe(asked[0])
     expect((await vaultCopy(id))?.bytes).toBe(await storedBytes())
   })
@@ -242,7 +242,7 @@ describe('a copy of a collection', () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const synced = Date.now()
     await writer.apply(id, start, page({ since: 1 }, [{ id: 'a', change: 1, texts: ['one'] }]), synced) // prettier-ignore
-    const ask = () => searchVault(shelf, { text: 'one', collectionIds: [id], limit: 1 }, signal)
+    const ask = () => search(shelf, { text: 'one', collectionIds: [id], limit: 1 }, signal)
     vi.setSystemTime(synced + 29 * day)
     expect(await ask()).toHaveLength(1)
     vi.setSystemTime(synced + 31 * day)
@@ -275,16 +275,21 @@ describe('a copy of a collection', () => {
     const load = tab.load.bind(tab)
     const old = await load(id)
     await writer.compact(id)
-    const ask = () => searchVault(tab, { text: 'words3', collectionIds: [id], limit: 1 }, signal)
+    const ask = () => search(tab, { text: 'words3', collectionIds: [id], limit: 1 }, signal)
     vi.spyOn(tab, 'load').mockResolvedValueOnce(old)
     expect(await ask()).toMatchObject([{ text: 'words3' }])
 
     await (await openVaultDatabase()).clear('texts')
     const fresh = new Shelf()
-    await expect(searchVault(fresh, { text: 'words3', collectionIds: [id], limit: 1 }, signal)).rejects.toMatchObject({ code: 'page_storage_failed' }) // prettier-ignore
+    await expect(search(fresh, { text: 'words3', collectionIds: [id], limit: 1 }, signal)).rejects.toMatchObject({ code: 'page_storage_failed' }) // prettier-ignore
     expect(await vaultCopy(id)).toMatchObject({ cursor: start, documents: 0, bytes: 0 })
   })
 })
+
+/** The hits of a search, or its refusal. */
+async function search(...given: Parameters<typeof searchVault>) {
+  return (await searchVault(...given)).hits
+}
 
 async function confirmNow(): Promise<void> {
   const db = await openVaultDatabase()
