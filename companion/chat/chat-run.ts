@@ -103,6 +103,7 @@ export async function answer(
       droppedMessageIds: [...context.droppedMessageIds],
       passages: context.passages.length,
       droppedPassages: context.droppedPassages,
+      ...(grounding.unreachable.length > 0 ? { unreachable: [...grounding.unreachable] } : {}),
     })
     return await generate(run, turn, draft, { context, lease, question, settings }, deps)
   } finally {

@@ -4,6 +4,7 @@ import { citationSchema, outcomeSchema, usageSchema } from '#shared/domain/conve
 import { idSchema } from '#shared/domain/ids.ts'
 import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { placementReasons, placements } from '#shared/router/placement.ts'
+import { unreachableSchema } from './search.ts'
 
 export const runKindSchema = v.picklist(['chat', 'ingest', 'download', 'check', 'backup'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
@@ -42,6 +43,8 @@ export const runEventBodySchema = v.variant('type', [
     droppedPassages: v.number(),
     /** The passages were found by words only: what searches by meaning is not on this device. */
     wordsOnly: v.optional(v.boolean()),
+    /** Holders of documents that could not be asked, so that the answer is not taken for complete. */
+    unreachable: v.optional(v.array(unreachableSchema)),
   }),
   v.object({ type: v.literal('text-delta'), text: v.string() }),
   v.object({ type: v.literal('citation'), citation: citationSchema }),
