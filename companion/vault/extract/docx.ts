@@ -1,16 +1,16 @@
 import mammoth from 'mammoth'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { officeAbout } from './about.ts'
+import { cleanZip } from './clean-zip.ts'
 import { titleOf, type Extracted } from './extracted.ts'
 import { extractHtml } from './html.ts'
-import { checkZip } from './zip.ts'
 
 /** @throws SiloError file_damaged, file_encrypted, file_too_large */
 export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<Extracted> {
-  const zip = checkZip(bytes)
+  const { zip, buffer } = cleanZip(bytes)
   const html = await mammoth
     .convertToHtml(
-      { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
+      { buffer },
       {
         convertImage: mammoth.images.imgElement(async () => ({ src: '' })),
         styleMap: ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] => p:fresh"],
@@ -21,6 +21,6 @@ export async function extractDocx(bytes: Uint8Array, fileName: string): Promise<
     })
   const extracted = extractHtml(html.value, fileName)
   const { title, ...about } = officeAbout(zip)
-  const first = titleOf(extracted.segments, title ?? fileName)
+  const first = titleOf(extracted.segments, '') || title || titleOf([], fileName)
   return { ...extracted, ...about, kind: 'document', title: first }
 }

@@ -1,14 +1,13 @@
 import readSheets from 'read-excel-file/node'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { officeAbout } from './about.ts'
+import { cleanZip } from './clean-zip.ts'
 import { TextBuilder, type Extracted } from './extracted.ts'
 import { tableRows } from './table.ts'
-import { checkZip } from './zip.ts'
 
 /** Every sheet is a section; its rows say their column names. @throws SiloError file_damaged, file_encrypted, file_too_large */
 export async function extractXlsx(bytes: Uint8Array, fileName: string): Promise<Extracted> {
-  const zip = checkZip(bytes)
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const { zip, buffer } = cleanZip(bytes)
   const sheets = await readSheets(buffer).catch((cause: unknown) => {
     throw new SiloError('file_damaged', { cause })
   })

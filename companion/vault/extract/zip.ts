@@ -88,11 +88,6 @@ export class ZipFile {
     return new TextDecoder(wide ? 'utf-16le' : 'utf-8').decode(data)
   }
 
-  /** Unpacks every part once: for readers that unpack by themselves, and believe the directory. @throws as `read` */
-  verify(): void {
-    for (const name of this.#entries.keys()) this.read(name)
-  }
-
   #directoryEnd(): number {
     const { length } = this.#bytes
     let end = length - 22
@@ -101,13 +96,6 @@ export class ZipFile {
     if (end < earliest || end < 0) throw new SiloError('file_damaged')
     return end
   }
-}
-
-/** Opens and verifies. @throws SiloError file_encrypted, file_damaged, file_too_large */
-export function checkZip(bytes: Uint8Array): ZipFile {
-  new ZipFile(bytes).verify()
-  // Its budget is spent by the check.
-  return new ZipFile(bytes)
 }
 
 function unpack(packed: Uint8Array, method: number, unpacked: number): Uint8Array {
