@@ -124,8 +124,7 @@ class CollectionCheck {
     const { own } = this.#parts
     const files = [...own.files(this.#id).values()]
     const documents = own.documents(this.#id)
-    const housed = new Set(files.map(({ documentId }) => documentId))
-    const homeless = [...documents.keys()].filter((id) => !housed.has(id))
+    const homeless = own.homeless(this.#id)
     const leading = files.filter(({ documentId }) => !documents.has(documentId))
     if (homeless.length + leading.length === 0) return
     if (this.#repair) {

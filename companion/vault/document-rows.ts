@@ -61,14 +61,21 @@ export function publicDocument(record: DocumentRecord): Document {
 
 /** What the dataset says of it. */
 export function headOfRecord(record: DocumentRecord): DocumentHead {
-  const { id: _id, collectionId: _collection, owner: _owner, length = 0, ...head } = record
+  const { title, path, mediaType, size, modifiedAt, sha256, chunks, pages, kind, date, author, copies, length = 0 } = record // prettier-ignore
   return {
-    ...head,
-    title: head.title.slice(0, 2000),
-    path: head.path.slice(0, 8192),
+    title: title.slice(0, 2000),
+    path: path.slice(0, 8192),
+    mediaType,
+    size,
+    modifiedAt,
+    sha256,
+    chunks,
     length,
-    ...(head.author === undefined ? {} : { author: head.author.slice(0, 500) }),
-    ...(head.copies === undefined ? {} : { copies: head.copies.slice(0, 1000) }),
+    ...(pages === undefined ? {} : { pages }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(date === undefined ? {} : { date }),
+    ...(author === undefined ? {} : { author: author.slice(0, 500) }),
+    ...(copies === undefined ? {} : { copies: copies.slice(0, 1000) }),
   }
 }
 

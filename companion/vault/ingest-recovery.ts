@@ -41,9 +41,7 @@ export async function recoverWrites(
     counts.finished = arrived.length
     counts.removed = gone.length
   }
-  const files = [...own.files(collectionId).values()]
-  const housed = new Set(files.map(({ documentId }) => documentId))
-  const homeless = [...own.documents(collectionId).keys()].filter((id) => !housed.has(id))
+  const homeless = own.homeless(collectionId)
   if (homeless.length > 0) await removeDocuments(collectionId, homeless, parts)
   counts.removed += homeless.length
   return counts

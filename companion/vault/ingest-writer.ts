@@ -221,8 +221,8 @@ export class IngestWriter {
     const collectionId = this.#collectionId
     const signal = AbortSignal.timeout(writeLimitMs)
     try {
-      for (const { document, text } of contents.values()) await texts.stage(document.id, text)
       own.stage(collectionId, documents.map((document): Staged => ({ id: document.id, document }))) // prettier-ignore
+      for (const { document, text } of contents.values()) await texts.stage(document.id, text)
       const heads = new Map(documents.map((document) => [document.id, headOfRecord(document)]))
       const chunks = new Map(
         [...contents].map(([id, content]) => [

@@ -124,11 +124,15 @@ export class OwnDocuments {
       })
   }
 
-  collectionsWithStaged(): string[] {
+  /** Documents that no file leads to. */
+  homeless(collectionId: string): string[] {
     return this.#database
-      .prepare('SELECT DISTINCT collection_id FROM pending')
-      .all()
-      .map((row) => String(row.collection_id))
+      .prepare(
+        `SELECT id FROM documents WHERE collection_id = ? AND owner = ''
+           AND NOT EXISTS (SELECT 1 FROM files WHERE document_id = documents.id)`,
+      )
+      .all(collectionId)
+      .map((row) => String(row.id))
   }
 
   /**
