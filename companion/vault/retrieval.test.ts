@@ -80,6 +80,8 @@ async function open(more: Partial<RetrievalInit> = {}, documents: Held[] = held)
 
 const idsOf = (hits: readonly SearchHit[]): string[] => hits.map((hit) => hit.documentId)
 
+const far = (documentId: string, text: string, more: Partial<SearchHit> = {}): SearchHit => ({ documentId, collectionId: 'collection-one', chunkId: `${documentId}-0`, title: documentId, path: '', headings: [], start: 0, end: text.length, text, owner: 'peer-c', score: 1, ...more }) // prettier-ignore
+
 describe('Retrieval', () => {
   it('keeps to the time and the owner that a question names, and says what it understood', async () => {
     const { ask } = await open()
@@ -146,7 +148,6 @@ describe('Retrieval', () => {
   it('merges what other companions answer, and names those that could not be asked', async () => {
     const { retrieval, ask } = await open()
     const asked: PassageRequest[] = []
-    const far = (documentId: string, text: string, more: Partial<SearchHit> = {}): SearchHit => ({ documentId, collectionId: 'collection-one', chunkId: `${documentId}-0`, title: documentId, path: '', headings: [], start: 0, end: text.length, text, owner: 'peer-c', score: 1, ...more }) // prettier-ignore
     const answer: PassageAnswer = {
       hits: [far('far-lease', 'The lease of the harbour crane ends with nine days notice.', { similarity: 0.99, denseRank: 1 })], // prettier-ignore
       found: true,

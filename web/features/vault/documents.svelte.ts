@@ -1,10 +1,6 @@
-import type { Document, DocumentText, Problem, SearchHit } from '#shared/domain/vault.ts'
+import type { Document, DocumentText, Problem } from '#shared/domain/vault.ts'
 import { documentTextSchema } from '#shared/domain/vault.ts'
-import {
-  documentListSchema,
-  problemListSchema,
-  searchResponseSchema,
-} from '#shared/protocol/api.ts'
+import { documentListSchema, problemListSchema } from '#shared/protocol/api.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
 import { requestVault } from '#web/client/vault-request.ts'
 
@@ -74,42 +70,6 @@ export class DocumentsStore {
   dispose(): void {
     this.page.dispose()
     this.problems.dispose()
-  }
-}
-
-/** Hybrid search within one collection. */
-export class VaultSearch {
-  readonly #collectionId: string
-  query = $state('')
-  /** What the shown hits answer; empty before the first search. */
-  asked = $state('')
-  readonly hits: Resource<SearchHit[]>
-
-  constructor(collectionId: string) {
-    this.#collectionId = collectionId
-    this.hits = new Resource(async (signal) => {
-      const { hits } = await requestVault('/api/search', searchResponseSchema, {
-        method: 'POST',
-        body: { query: this.asked, collectionIds: [this.#collectionId], limit: 10 },
-        signal,
-        timeoutMs: 60_000,
-      })
-      return hits
-    })
-  }
-
-  search(): void {
-    const query = this.query.trim()
-    if (!query) return
-    this.asked = query
-    this.hits.reset()
-    void this.hits.load()
-  }
-
-  clear(): void {
-    this.query = ''
-    this.asked = ''
-    this.hits.reset()
   }
 }
 
