@@ -33,6 +33,8 @@ export interface PrepareParts {
   readonly extractor: Pick<Extractor, 'extract'>
   /** The document that has this content and needs no reading. */
   known(summed: Summed): string | undefined
+  /** A page of it that is a picture is being recognised, which takes seconds. */
+  onPage?(file: FoundFile, page: number, pages: number): void
 }
 
 /** Reads one file as far as is needed. What is wrong with it is part of the answer. @throws the signal's reason */
@@ -48,7 +50,9 @@ export async function prepareFile(
     const summed = { file, sha256, mediaType }
     const documentId = parts.known(summed)
     if (documentId !== undefined) return { ...summed, kind: 'known', documentId }
-    const extracted = await parts.extractor.extract(file.path, signal)
+    const extracted = await parts.extractor.extract(file.path, signal, {
+      onPage: (page, pages) => parts.onPage?.(file, page, pages),
+    })
     const chunks = chunkDocument(extracted)
     if (chunks.length === 0) throw new SiloError('file_no_text')
     return { ...summed, kind: 'read', extracted, chunks }

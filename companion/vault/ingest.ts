@@ -6,7 +6,7 @@ import type { Embedder } from './embedder.ts'
 import type { Extracted } from './extract/extracted.ts'
 import type { Extractor } from './extractor.ts'
 import { batchChunks, embedDocuments } from './ingest-embed.ts'
-import { documentIdOf, prepareFile, readerVersion, type Prepared, type Summed } from './ingest-prepare.ts' // prettier-ignore
+import { documentIdOf, prepareFile, readerVersion, type Prepared, type PrepareParts, type Summed } from './ingest-prepare.ts' // prettier-ignore
 import { recoverWrites } from './ingest-recovery.ts'
 import { surveyRoots, type Survey } from './ingest-scan.ts'
 import { IngestWriter, type IngestStore } from './ingest-writer.ts'
@@ -193,8 +193,13 @@ class Reading {
     this.#started = Date.now()
     const sizes = new Set(todo.map(({ size }) => size))
     await this.dropHomeless(({ size }) => !sizes.has(size))
+    const parts: PrepareParts = {
+      extractor: this.#parts.extractor,
+      known: (summed) => this.#known(summed),
+      onPage: (file, page, pages) => this.#report(`${basename(file.path)} (${page}/${pages})`),
+    }
     const prepare = (file: FoundFile | undefined): Promise<Prepared> | undefined => {
-      const preparing = file && prepareFile(file, { extractor: this.#parts.extractor, known: (summed) => this.#known(summed) }, signal) // prettier-ignore
+      const preparing = file && prepareFile(file, parts, signal)
       preparing?.catch(() => {})
       return preparing
     }

@@ -23,7 +23,8 @@ export async function extractImage(
     throw new SiloError('file_too_large', {
       params: { size: `${Math.round(pixels / 1e6)} MP`, limit: `${maxPixels / 1e6} MP` },
     })
-  if (!recognize || Math.min(size.width, size.height) < 8) throw new SiloError('file_no_text')
+  const isIcon = Math.min(size.width, size.height) < 24 || pixels < 10_000
+  if (!recognize || isIcon) throw new SiloError('file_no_text')
   const { loadImage } = await import('@napi-rs/canvas')
   const { blankCanvas, pictureOf } = await import('./canvas.ts')
   const image = await loadImage(bytes).catch((cause: unknown) => {
