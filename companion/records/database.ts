@@ -27,7 +27,8 @@ export function transaction<T>(database: DatabaseSync, body: () => T): T {
     database.exec('COMMIT')
     return result
   } catch (error) {
-    database.exec('ROLLBACK')
+    // A full disk makes SQLite roll back by itself.
+    if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { RunExecutor } from '#companion/runs/run.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { ingest, type IngestOptions, type IngestParts } from './ingest.ts'
-import { pathProblem } from './path-problem.ts'
+import { pathProblem, writeProblem } from './path-problem.ts'
 
 export interface IngestRequest {
   readonly collectionId: string
@@ -78,6 +78,8 @@ export class IngestRuns {
         const signal = AbortSignal.any([run.signal, cancel.signal])
         const roots = await this.#roots(request)
         return await ingest(collectionId, roots, this.#init, { id: run.id, signal, emit: (body) => run.emit(body) }, this.#options(request)) // prettier-ignore
+      } catch (error) {
+        throw writeProblem(error)
       } finally {
         this.#active.delete(collectionId)
         finish()
