@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installEnginePackages } from './engine-packages.mjs'
+import { removeForeignFiles } from './foreign-files.mjs'
 import { fail, node, root, run, say } from './process.mjs'
 
 const stamp = join(root, 'node_modules', '.silo-installed')
@@ -28,6 +29,7 @@ export async function ensureInstalled() {
     fail(
       'The packaged Node runtime is missing after the installation. Remove node_modules and run it again.',
     )
+  removeForeignFiles(join(root, 'node_modules'))
   await installEnginePackages()
   writeFileSync(stamp, wanted)
 }
