@@ -1,5 +1,4 @@
 import { fileType } from '#companion/sync/bep-peer.ts'
-import { isManifest } from './dataset-order.ts'
 import type { LocalFile } from './file-records.ts'
 import type { FolderContext } from './folder-context.ts'
 import { keepDirectory } from './jobs.ts'
@@ -28,7 +27,8 @@ export class Deletions {
     all: readonly Need[],
     failed: (need: Need, code: string) => void,
   ): Promise<number | undefined> {
-    const { ready, wait } = this.#due(all)
+    // Something else may have been announced of them since the round began.
+    const { ready, wait } = this.#due(all.filter((need) => this.#isCurrent(need)))
     // Only recorded, so that whoever hears of this folder through this device hears of it too.
     const steps = new Map<Step, Need>()
     const folders: Need[] = []
@@ -42,9 +42,10 @@ export class Deletions {
       }
     }
     const items = [...steps.keys()]
-    for (let at = 0; at < items.length; at += batch)
-      for (const { step, code } of await perform(this.#context, items.slice(at, at + batch)))
-        failed(steps.get(step)!, code)
+    for (let at = 0; at < items.length; at += batch) {
+      const due = items.slice(at, at + batch).filter((step) => this.#isCurrent(steps.get(step)!))
+      for (const { step, code } of await perform(this.#context, due)) failed(steps.get(step)!, code)
+    }
     await this.#directories(
       folders.toSorted((a, b) => (a.name < b.name ? 1 : -1)),
       failed,
@@ -56,14 +57,15 @@ export class Deletions {
   #due(all: readonly Need[]): { ready: readonly Need[]; wait?: number } {
     const { dataset, graceMs } = this.#context
     if (!dataset || all.length === 0) return { ready: all }
-    const incomplete = [...this.#needs.all()].some(
-      ({ best, name }) => !best.deleted && (isManifest(name) || best.type === fileType.file),
-    )
-    if (incomplete) return { ready: [] }
+    const mustWait = this.#needs.earlier().anything
     const now = Date.now()
-    const ready = all.filter(({ since }) => since + graceMs <= now)
+    const ready = all.filter((need) => need.since + graceMs <= now && !mustWait(need))
     const next = Math.min(...all.map(({ since }) => since + graceMs).filter((at) => at > now))
     return { ready, ...(next < Infinity ? { wait: next - now + 5 } : {}) }
+  }
+
+  #isCurrent(need: Need): boolean {
+    return this.#needs.get(need.name) === need
   }
 
   #record(needs: readonly Need[]): void {
@@ -82,7 +84,8 @@ export class Deletions {
   ): Promise<void> {
     for (let at = 0; at < needs.length; at += batch) {
       const steps = new Map<Step, Need>()
-      for (const need of needs.slice(at, at + batch)) steps.set(this.#stepOf(need, []), need)
+      for (const need of needs.slice(at, at + batch))
+        if (this.#isCurrent(need)) steps.set(this.#stepOf(need, []), need)
       for (const { step, code } of await perform(this.#context, [...steps.keys()])) {
         const need = steps.get(step)!
         if (code === 'ENOTEMPTY' || code === 'EEXIST') await this.#notEmpty(need, failed)
@@ -132,7 +135,7 @@ export class Deletions {
     else if (unknown.length > 0) failed(need, 'sync_file_busy')
     else if (kept || direct.some((child) => !deletable.includes(child)))
       failed(need, 'sync_directory_kept')
-    else {
+    else if (this.#isCurrent(need)) {
       const steps = [
         this.#stepOf(
           need,

@@ -11,7 +11,7 @@ import type { Sources } from './sources.ts'
 
 /** Bytes asked for and not yet on disk, for one file. */
 const inFlightBytes = 32 * 1024 * 1024
-const maxInFlight = 64
+const maxInFlight = 256
 const copyBatch = 64
 /** What has to stay free on the disk. */
 const spareBytes = 16 * 1024 * 1024
@@ -182,7 +182,8 @@ async function fetchBlock(
 
 /** Bytes that may be given to another thread: the buffer they came in if it holds nothing else, or a copy. */
 function ownBuffer(data: Uint8Array, mayTake: boolean): Uint8Array<ArrayBuffer> {
-  const whole = data.byteOffset === 0 && data.byteLength === data.buffer.byteLength
+  // Beside the data there is the head of its message at most.
+  const whole = data.byteLength > 16 * 1024 && data.buffer.byteLength - data.byteLength < 64
   return mayTake && whole && data.buffer instanceof ArrayBuffer
     ? (data as Uint8Array<ArrayBuffer>)
     : new Uint8Array(data)

@@ -1,3 +1,4 @@
+import { fileType } from '#companion/sync/bep-peer.ts'
 import { isManifest } from './dataset-order.ts'
 import type { FolderContext } from './folder-context.ts'
 import type { ShortRow } from './index-rows.ts'
@@ -72,11 +73,19 @@ export class Needs {
     }
   }
 
-  /** Whether something that may be named by a manifest is still to come. */
-  lacksData(): boolean {
-    for (const need of this.#needs.values())
-      if (!need.best.deleted && !isManifest(need.name)) return true
-    return false
+  /**
+   * Datasets: which needs have to wait for files announced before them. Whoever writes announces a manifest after the
+   * files it names, and deletions after the manifest that no longer names them.
+   */
+  earlier(): { data: (need: Need) => boolean; anything: (need: Need) => boolean } {
+    const data = new Map<number, number>()
+    const anything = new Map<number, number>()
+    for (const { best, name } of this.#needs.values()) {
+      if (best.deleted || best.type === fileType.directory) continue
+      for (const first of isManifest(name) ? [anything] : [anything, data])
+        first.set(best.device, Math.min(best.sequence, first.get(best.device) ?? Infinity))
+    }
+    return { data: isAfter(data), anything: isAfter(anything) }
   }
 
   #needOf(name: string, before: Need | undefined): Need | undefined {
@@ -106,6 +115,12 @@ export class Needs {
       since: same ? before.since : Date.now(),
     }
   }
+}
+
+/** Numbers of different devices say nothing about each other. */
+function isAfter(first: ReadonlyMap<number, number>): (need: Need) => boolean {
+  return ({ best }) =>
+    [...first].some(([device, sequence]) => device !== best.device || sequence < best.sequence)
 }
 
 function bytesOf({ best }: Need): number {

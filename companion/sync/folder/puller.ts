@@ -209,18 +209,20 @@ export class Puller {
   /** What needs no data is done at once; the rest is queued. */
   async #files(needs: readonly Need[]): Promise<void> {
     const { dataset } = this.#context
-    const manifests = dataset ? needs.filter(({ name }) => isManifest(name)) : []
+    const mustWait = this.#needs.earlier().data
+    const manifests = dataset
+      ? needs.filter((need) => isManifest(need.name) && !mustWait(need))
+      : []
     const others = dataset ? needs.filter(({ name }) => !isManifest(name)) : needs
     for (let at = 0; at < others.length; at += stepBatch) {
       this.#halt.signal.throwIfAborted()
       await this.#queue(others.slice(at, at + stepBatch))
       this.#work()
     }
-    if (manifests.length > 0 && !this.#needs.lacksData() && this.indexComplete()) {
+    if (manifests.length > 0 && this.indexComplete()) {
       const byName = new Map(manifests.map((need) => [need.name, need]))
       const ordered = manifestOrder([...byName.keys()]).slice(0, batchFiles)
-      if (!ordered.some((name) => this.#active.has(name)) && this.#smallRunning === 0)
-        await this.#queue(ordered.map((name) => byName.get(name)!))
+      await this.#queue(ordered.map((name) => byName.get(name)!))
     }
     this.#work()
   }
@@ -267,7 +269,9 @@ export class Puller {
     return false
   }
 
+  /** Undefined where something else was announced since the round began. */
   #fileOf(need: Need): IndexedFile | undefined {
+    if (this.#needs.get(need.name) !== need) return undefined
     return this.#context.index.remote(need.name, need.best.device)
   }
 

@@ -13,6 +13,8 @@ const listLimit = 1000
 const batchFiles = 128
 const batchBytes = 16 * 1024 * 1024
 const hashers = 3
+/** How often a dataset is scanned anew at once until nothing vanishes under the scan. */
+const heldBackScans = 8
 
 /** A name that is to be looked at more closely, and the version it had then. */
 interface Suspect {
@@ -45,8 +47,12 @@ export class Scanner {
 
   /** `paths`: only these names and what is under them. @throws DiskError where the root cannot be listed; the signal's reason */
   async scan(paths: readonly string[] | undefined, signal: AbortSignal): Promise<ScanReport> {
-    const scan = new Scan(this.#context, signal)
-    return paths === undefined ? scan.all() : scan.some(paths)
+    for (let attempt = 1; ; attempt++) {
+      const scan = new Scan(this.#context, signal)
+      const report = await (paths === undefined ? scan.all() : scan.some(paths))
+      // The writer of a dataset cleared up meanwhile: what it holds now is another consistent state.
+      if (!scan.heldBack || attempt >= heldBackScans) return report
+    }
   }
 }
 
@@ -63,6 +69,8 @@ class Scan {
   readonly #others: Suspect[] = []
   #stats: { name: string; stat: string }[] = []
   #vanished = false
+  /** Manifests were not recorded, because files they may name vanished. */
+  heldBack = false
   #changed = 0
 
   constructor(context: FolderContext, signal: AbortSignal) {
@@ -163,9 +171,10 @@ class Scan {
       dataset ? this.#files.filter(({ entry }) => !isManifest(entry.name)) : this.#files,
     )
     // The owner cleared up meanwhile: a manifest listed before may name files that are gone.
-    if (this.#vanished && manifests.length > 0)
+    if (this.#vanished && manifests.length > 0) {
+      this.heldBack = true
       for (const { entry } of manifests) this.#again.add(entry.name)
-    else await this.#hash(manifests)
+    } else await this.#hash(manifests)
     for (const scope of scopes) await this.#missing(scope)
     this.#rememberStats()
     return {
