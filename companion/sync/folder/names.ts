@@ -65,7 +65,7 @@ export function nameOfTemporary(name: string): string | undefined {
 export function conflictName(name: string, device: bigint, now = new Date()): string {
   const [folder, base] = splitName(name)
   const dot = base.lastIndexOf('.')
-  const ending = dot > 0 && Buffer.byteLength(base) - dot < 64 ? base.slice(dot) : ''
+  const ending = dot > 0 && base.length - dot < 64 ? base.slice(dot) : ''
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
   const mark = `.sync-conflict-${day}-${time}-${shortIdText(device)}`
