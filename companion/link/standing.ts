@@ -32,9 +32,9 @@ export interface StandingInit {
 }
 
 const dialLimitMs = 15_000
-const greetLimitMs = 8000
+const greetLimitMs = 5000
 const quickLimitMs = 3000
-const pingMs = 20_000
+const pingMs = 10_000
 const openLimitMs = 10_000
 const firstWaitMs = 1000
 const longestWaitMs = 60_000
