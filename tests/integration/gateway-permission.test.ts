@@ -95,6 +95,8 @@ const open: Record<string, Role> = {
   'PUT /api/collections/:id/sharing': 'guest',
   'GET /api/documents/:id/text': 'guest',
   'POST /api/search': 'guest',
+  'GET /api/replica': 'guest',
+  'GET /api/replica/:collection/feed': 'guest',
   'POST /api/collections': 'member',
 }
 const ranks: Record<Role, number> = { guest: 0, member: 1, owner: 2 }
