@@ -9,6 +9,7 @@ import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import type { ModelPort } from './chat/ports.ts'
+import { Clips } from './clip/clips.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
@@ -361,6 +362,7 @@ async function build(
     vault,
     ingest: ingest.service,
     notes,
+    clips: new Clips(notes),
     retrieval,
     team,
     teamPeers,

@@ -7,6 +7,7 @@ import type { GatewayEnv } from './environment.ts'
 import { authorize } from './permission.ts'
 import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
+import { clipRoutes, isClip } from './routes/clips.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { ingestRoutes } from './routes/ingest.ts'
@@ -63,7 +64,8 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
     })
     app.use(`${path}/*`, (context, next) => {
       const { method, path: asked } = context.req
-      const hasOwnLimit = isUploadPart(method, asked) || isRecording(method, asked)
+      const hasOwnLimit =
+        isUploadPart(method, asked) || isRecording(method, asked) || isClip(method, asked)
       return hasOwnLimit ? next() : limited(context, next)
     })
     app.use(`${path}/*`, async (context, next) => {
@@ -79,6 +81,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', vaultRoutes(services))
   if (services.ingest) app.route('/api', ingestRoutes(services.ingest))
   if (services.notes) app.route('/api', notesRoutes(services.notes))
+  if (services.clips) app.route('/api', clipRoutes(services.clips))
   app.route('/api', sharingRoutes(services))
   app.route('/api', auditRoutes(services))
   app.route('/api', settingsRoutes(services))

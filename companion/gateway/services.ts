@@ -12,6 +12,7 @@ import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
+import type { Clips } from '#companion/clip/clips.ts'
 import type { Notes } from '#companion/notes/notes.ts'
 import type { Uploads } from '#companion/uploads/uploads.ts'
 import type { SyncService } from '#companion/sync/sync-service.ts'
@@ -172,6 +173,7 @@ export interface GatewayServices {
   readonly replica?: ReplicaFeed
   readonly ingest?: IngestService
   readonly notes?: Notes
+  readonly clips?: Clips
   readonly lan?: LanService
   readonly safety?: SafetyService
   readonly sync?: SyncService

@@ -74,7 +74,9 @@ export function tagsOf(text: string): string[] {
   const { tags = [] } = values
   for (const tag of typeof tags === 'string' ? tags.split(/[,\s]+/) : tags) add(tag)
   const body = withoutCode(text.slice(end))
-  for (const [, tag] of body.matchAll(/(?<![\p{L}\p{N}_#&/[(])#([\p{L}\p{N}_][\p{L}\p{N}_/-]*)/gu))
+  for (const [, tag] of body.matchAll(
+    /(?<![\p{L}\p{N}_#&/[(\\])#([\p{L}\p{N}_][\p{L}\p{N}_/-]*)/gu,
+  ))
     if (/\p{L}/u.test(tag!)) add(tag!)
   return [...found.values()].sort((a, b) => a.localeCompare(b))
 }

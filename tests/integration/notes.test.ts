@@ -191,6 +191,38 @@ describe('notes', () => {
     expect(readdirSync(join(home, 'notes')).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 
+  it('are made of pages that a browser sends, with where they are from', async () => {
+    const html = `<html><head><title>Dew point</title></head><body><article><h1>Dew point</h1>${'<p>The dew point, as every brewer knows, is the temperature at which water leaves the air.</p>'.repeat(6)}<script>document.title = 'owned'</script></article></body></html>`
+    const clip = { url: 'https://weather.example/dew?x=1', html }
+    const { status, body } = await call('POST', '/clips', clip)
+    expect(status).toBe(201)
+    expect(body.note).toMatchObject({
+      path: 'Clips/Dew point.md',
+      title: 'Dew point',
+      source: clip.url,
+    })
+    expect(body.note.text).toMatch(/^---\ntitle: Dew point\nsource: https:\/\/weather.example\/dew\?x=1\ndate: \d{4}-\d\d-\d\d\nclipped: /) // prettier-ignore
+    expect(body.note.text).not.toContain('owned')
+    // Sent twice, it is there once.
+    expect((await call('POST', '/clips', clip)).body.note.path).toBe('Clips/Dew point.md')
+    expect((await call('POST', '/clips', { url: clip.url, title: 'Kept: this', text: 'A line that was shared.' })).body.note.text).toContain('A line that was shared.') // prettier-ignore
+    expect((await call('POST', '/clips', { url: 'file:///etc/passwd', html })).status).toBe(400)
+    expect((await call('POST', '/clips', { url: clip.url, html: '<p></p>' })).body.error.code).toBe('clip_empty') // prettier-ignore
+    const large = `<article>${'<p>Much text, again and again.</p>'.repeat(40_000)}</article>`
+    const cut = (await call('POST', '/clips', { url: clip.url, title: 'Large', html: large })).body // prettier-ignore
+    expect(cut).toMatchObject({ note: { size: expect.any(Number) } })
+    expect(cut.note.size).toBeLessThanOrEqual(1024 * 1024)
+    const { collectionId } = await list()
+    await expect
+      .poll(
+        async () =>
+          (await call('GET', `/collections/${collectionId}/documents?query=Dew`)).body
+            .documents?.[0],
+        { timeout: 20_000 },
+      ) // prettier-ignore
+      .toMatchObject({ kind: 'web', title: 'Dew point' })
+  })
+
   it('are found by what is in them, soon after they are written, and not when they are gone', async () => {
     const found = async (query: string): Promise<string[]> =>
       (await call('POST', '/search', { query })).body.hits.map(({ title }: Loose) => title)
