@@ -109,7 +109,10 @@ export interface BepPeer extends AsyncDisposable {
   sendClusterConfig(folders: readonly FolderInCluster[]): Promise<void>
   /** Splits into messages within the wire's limits; resolves when handed to the socket. */
   sendIndex(folder: string, files: readonly FileInfo[], full: boolean): Promise<void>
-  /** @throws SiloError sync_block_missing, sync_peer_closed, timeout; the signal's reason */
+  /**
+   * Data of more than 16 KiB lies in a buffer with nothing else of use: it may be transferred.
+   * @throws SiloError sync_block_missing, sync_peer_closed, timeout; the signal's reason
+   */
   request(request: BlockRequest, signal: AbortSignal): Promise<Uint8Array>
   /** Only with `features.packed`; the answers are in the order asked, `undefined` where the peer has no such block. */
   requestMany(

@@ -1,10 +1,11 @@
 import type { PeerRoads } from '#companion/link/peer-roads.ts'
 import type { Log } from '#companion/observe/log.ts'
+import type { ByteStream } from '#shared/fetch-stream/byte-stream.ts'
 import { formatSyncthingId, parseSyncthingId } from '#shared/domain/syncthing-id.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { parseSyncAddress, type SyncAddress } from './addresses.ts'
 import type { BepConnection, BepTimes } from './bep/connection.ts'
-import { bepProtocol, connectOverNoise, type OwnName } from './bep/greeting.ts'
+import { bepProtocol, connectOverNoise, type NoiseInit, type OwnName } from './bep/greeting.ts'
 import type { BepIdentity } from './bep/identity.ts'
 import { dialTls, listenTls, type Stranger, type TlsListener } from './bep/tls.ts'
 import type { SyncParty } from './mounted-folder.ts'
@@ -29,7 +30,13 @@ export interface ConnectionsInit {
   discovery?(onFound: (bepId: Uint8Array) => void): Discovery
   /** Devices with Syncthing that are configured. */
   devices(): readonly DeviceRecord[]
+  /** The companion that has proved to be this device. */
+  companionOf(bepId: Uint8Array): string | undefined
+  /** A companion has proved which device it is. */
+  proved(peerId: string, bepId: Uint8Array): void
   isConnected(key: string): boolean
+  /** A companion is not paired any more. */
+  onRemoved(peerId: string): void
   onConnection(connection: BepConnection, party: SyncParty, address: string | undefined): void
   onStranger(stranger: Stranger): void
   onChange(): void
@@ -38,6 +45,9 @@ export interface ConnectionsInit {
   /** Ms between tries, in tests. */
   readonly redialMs?: number
 }
+
+/** What a try over TLS may take where another way stands already, ms. */
+const directMs = 3000
 
 interface Dialled {
   readonly redial: Redial<BepConnection>
@@ -94,7 +104,8 @@ export class Connections implements AsyncDisposable {
         void redial[Symbol.asyncDispose]()
       }
     }
-    if (devices.length > 0 && !this.#listener) await (this.#listening ??= this.#listen())
+    const isAnybody = devices.length > 0 || (this.#init.roads?.list().length ?? 0) > 0
+    if (isAnybody && !this.#listener) await (this.#listening ??= this.#listen())
     if (devices.some(({ addresses }) => addresses.includes('dynamic'))) this.#discover()
     for (const device of devices)
       if (!device.paused && !this.#dialled.has(device.id)) this.#dial(device)
@@ -113,25 +124,41 @@ export class Connections implements AsyncDisposable {
   async #listen(): Promise<void> {
     const { port, log } = this.#init
     try {
-      this.#listener = await listenTls({
-        ...this.#tls(),
-        port,
-        ...(this.#init.host === undefined ? {} : { host: this.#init.host }),
-        isKnown: (bepId) => this.#configured(formatSyncthingId(bepId)),
-        onConnection: (connection, address) =>
-          this.#init.onConnection(connection, { bepId: connection.bepId, key: formatSyncthingId(connection.bepId) }, address), // prettier-ignore
-        onStranger: (stranger) => this.#init.onStranger(stranger),
-      })
-      this.#listenError = undefined
-      log.info('listening for Syncthing devices', { port: this.#listener.port })
+      try {
+        this.#listener = await this.#listenAt(port)
+        this.#listenError = undefined
+      } catch (error) {
+        if (!(error instanceof SiloError) || error.code !== 'port_in_use') throw error
+        // Companions are told the port; for those with Syncthing it has to be the one that was configured there.
+        this.#listenError = 'sync_port_in_use'
+        log.warn('the sync port is taken; another one is used', { port })
+        this.#listener = await this.#listenAt(0)
+      }
+      log.info('listening for sync', { port: this.#listener.port })
     } catch (error) {
-      const taken = error instanceof SiloError && error.code === 'port_in_use'
-      this.#listenError = taken ? 'sync_port_in_use' : 'internal'
+      this.#listenError = 'internal'
       log.warn('the sync port could not be opened', { port, error })
     } finally {
       this.#listening = undefined
     }
     this.#init.onChange()
+  }
+
+  #listenAt(port: number): Promise<TlsListener> {
+    return listenTls({
+      ...this.#tls(),
+      port,
+      ...(this.#init.host === undefined ? {} : { host: this.#init.host }),
+      known: (bepId) => this.#known(bepId),
+      onConnection: (connection, address) => this.#init.onConnection(connection, partyOf(connection), address), // prettier-ignore
+      onStranger: (stranger) => this.#init.onStranger(stranger),
+    })
+  }
+
+  #known(bepId: Uint8Array): { peerId?: string } | undefined {
+    if (this.#configured(formatSyncthingId(bepId))) return {}
+    const peerId = this.#init.companionOf(bepId)
+    return peerId !== undefined && this.#init.roads?.find(peerId) ? { peerId } : undefined
   }
 
   #configured(key: string): boolean {
@@ -186,8 +213,10 @@ export class Connections implements AsyncDisposable {
     if (!road) {
       this.#companions.delete(peerId)
       void redial?.[Symbol.asyncDispose]()
+      this.#init.onRemoved(peerId)
       return
     }
+    void this.refresh()
     if (redial) return redial.hurry()
     this.#companions.set(
       peerId,
@@ -198,29 +227,53 @@ export class Connections implements AsyncDisposable {
         },
         attempt: async (signal) => {
           const stream = await this.#init.roads!.openStream(peerId, bepProtocol, signal)
-          return this.#greet(stream, peerId, signal)
+          const host = hostOf(this.#init.roads!.find(peerId)?.address)
+          return connectOverNoise({
+            ...this.#noise(stream, peerId, signal),
+            direct: (bepId, port) => {
+              if (host === undefined) throw new SiloError('peer_unreachable')
+              const limit = AbortSignal.any([signal, AbortSignal.timeout(directMs)])
+              return dialTls({ ...this.#tls(), host, port, bepId, peerId }, limit)
+            },
+          })
         },
-        onConnection: (connection) => this.#arrived(connection, peerId),
+        onConnection: (connection) => this.#arrived(connection),
         onChange: () => this.#init.onChange(),
       }),
     )
   }
 
-  async #overNoise(stream: Parameters<typeof connectOverNoise>[0]['stream'], peerId: string) {
-    this.#arrived(await this.#greet(stream, peerId, this.#stop.signal), peerId)
+  async #overNoise(stream: ByteStream, peerId: string): Promise<void> {
+    const connection = await connectOverNoise(this.#noise(stream, peerId, this.#stop.signal))
+    if (connection) this.#arrived(connection)
   }
 
-  #greet(
-    stream: Parameters<typeof connectOverNoise>[0]['stream'],
-    peerId: string,
-    signal: AbortSignal,
-  ): Promise<BepConnection> {
+  #noise(stream: ByteStream, peerId: string, signal: AbortSignal): NoiseInit {
     const { identity, own, ownPeerId, times } = this.#init
-    return connectOverNoise({ stream, identity, own, ownPeerId, peerId, signal, ...(times ? { times } : {}) }) // prettier-ignore
+    return {
+      stream,
+      identity,
+      own,
+      ownPeerId,
+      peerId,
+      port: this.#listener?.port ?? 0,
+      proved: (bepId) => this.#init.proved(peerId, bepId),
+      signal,
+      ...(times ? { times } : {}),
+    }
   }
 
-  #arrived(connection: BepConnection, peerId: string): void {
-    const party = { bepId: connection.bepId, key: peerId, peerId }
-    this.#init.onConnection(connection, party, this.#init.roads?.find(peerId)?.address)
+  #arrived(connection: BepConnection): void {
+    const { address } = this.#init.roads?.find(connection.peerId ?? '') ?? {}
+    this.#init.onConnection(connection, partyOf(connection), address)
   }
+}
+
+function partyOf({ bepId, peerId }: BepConnection): SyncParty {
+  return peerId === undefined ? { bepId, key: formatSyncthingId(bepId) } : { bepId, key: peerId, peerId } // prettier-ignore
+}
+
+/** The host of a multiaddr of TCP. */
+function hostOf(address: string | undefined): string | undefined {
+  return /^\/(?:ip4|ip6|dns4?|dns6)\/([^/]+)\/tcp\//.exec(address ?? '')?.[1]
 }

@@ -94,6 +94,9 @@ export class SyncService implements SyncMounts, AsyncDisposable {
       ...(init.times ? { times: init.times } : {}),
       ...(init.redialMs === undefined ? {} : { redialMs: init.redialMs }),
       devices: () => init.records.devices(),
+      companionOf: (bepId) => init.records.companions().find((known) => Buffer.compare(known.bepId, bepId) === 0)?.peerId, // prettier-ignore
+      proved: (peerId, bepId) => init.records.sawCompanion(peerId, bepId, Date.now()),
+      onRemoved: (peerId) => void this.#connected.get(peerId)?.connection.close('removed'),
       isConnected: (key) => this.#connected.has(key),
       onConnection: (connection, party, address) => this.#arrived(connection, party, address),
       onStranger: (stranger) => this.#stranger(stranger),

@@ -151,7 +151,7 @@ describe('with the real Syncthing', () => {
         own,
         port: 0,
         host: '127.0.0.1',
-        isKnown: (bepId) => known.has(formatSyncthingId(bepId)),
+        known: (bepId) => (known.has(formatSyncthingId(bepId)) ? {} : undefined),
         onConnection: (connection) => void arrived.push(connection),
         onStranger: ({ bepId, name }) => void strangers.push(`${formatSyncthingId(bepId)} ${name}`),
       })

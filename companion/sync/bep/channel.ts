@@ -27,7 +27,7 @@ export function socketChannel(socket: Duplex): BepChannel {
     else socket.once('close', () => resolve())
   })
   return {
-    incoming: socket[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>,
+    incoming: chunksOf(socket),
     write: (bytes) => socket.write(bytes),
     async drained() {
       const stop = new AbortController()
@@ -62,5 +62,56 @@ export function streamChannel(stream: ByteStream): BepChannel {
     drained: () => taken,
     end: () => stream.closeWrite().catch(() => {}),
     destroy: (reason) => stream.abort(reason),
+  }
+}
+
+/** Bytes that may wait here before the socket is held up. */
+const maxWaiting = 1024 * 1024
+
+/** What comes, chunk by chunk as it is: the iterator of a stream would put chunks that wait together in a new one. */
+function chunksOf(socket: Duplex): AsyncIterator<Uint8Array> {
+  let waiting: Uint8Array[] = []
+  let next = 0
+  let bytes = 0
+  let ended = false
+  let failure: Error | undefined
+  let wake: (() => void) | undefined
+  const told = (): void => {
+    wake?.()
+    wake = undefined
+  }
+  socket.on('data', (chunk: Uint8Array) => {
+    waiting.push(chunk)
+    if ((bytes += chunk.length) > maxWaiting) socket.pause()
+    told()
+  })
+  socket.on('error', (error) => {
+    failure ??= error
+    told()
+  })
+  const end = (): void => {
+    ended = true
+    told()
+  }
+  socket.on('end', end)
+  socket.on('close', end)
+  return {
+    async next() {
+      for (;;) {
+        const value = waiting[next]
+        if (value) {
+          if (++next === waiting.length) {
+            waiting = []
+            next = 0
+          }
+          bytes -= value.length
+          if (bytes < maxWaiting / 2 && socket.isPaused()) socket.resume()
+          return { done: false, value }
+        }
+        if (failure) throw failure
+        if (ended) return { done: true, value: undefined }
+        await new Promise<void>((resolve) => (wake = resolve))
+      }
+    },
   }
 }

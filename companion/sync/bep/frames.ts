@@ -12,6 +12,8 @@ export interface Frame {
 /** What the protocol allows of any message; messages we have no use for are passed over up to this. */
 const maxMessageBytes = 500_000_000
 const maxHeaderBytes = 256
+/** Larger messages lie in a buffer of their own, which whoever gets the data may give to another thread. */
+const ownBufferBytes = 16 * 1024
 /** Smaller messages are not worth compressing. */
 const minCompressed = 1024
 
@@ -35,6 +37,11 @@ export class FrameReader {
     return readHello(await this.#read(helloLength(prefix)))
   }
 
+  /** Waits for the first message; false where the other side ended before one. */
+  async begun(): Promise<boolean> {
+    return this.#at < this.#chunk.length || (await this.#more())
+  }
+
   /** The next message; undefined where the other side ended between two. @throws ProtocolViolation */
   async next(): Promise<Frame | undefined> {
     for (;;) {
@@ -56,7 +63,7 @@ export class FrameReader {
 
   async #read(length: number): Promise<Uint8Array> {
     const there = this.#chunk.length - this.#at
-    if (there >= length) {
+    if (there >= length && length < ownBufferBytes) {
       const bytes = this.#chunk.subarray(this.#at, this.#at + length)
       this.#at += length
       return bytes

@@ -51,27 +51,52 @@ export async function greet(
 /** The protocol between Silo devices, on a stream whose both ends have proved who they are. */
 export const bepProtocol = '/silo/bep/1'
 
-/** A connection over Noise. @throws as `greet`; ProtocolViolation where they are not who they say */
-export async function connectOverNoise(init: {
+export interface NoiseInit {
   readonly stream: ByteStream
   readonly identity: BepIdentity
   readonly own: OwnName
   readonly ownPeerId: string
   readonly peerId: string
+  /** Where we take TLS; 0: nowhere. */
+  readonly port: number
+  /** Who they are is proved from here on. */
+  proved(bepId: Uint8Array): void
+  /** Only for the end that opened the stream: the same connection over TLS, where there is a way. */
+  direct?(bepId: Uint8Array, port: number): Promise<BepConnection>
   readonly signal: AbortSignal
   readonly times?: Partial<BepTimes>
-}): Promise<BepConnection> {
-  const { identity, own, ownPeerId, peerId } = init
+}
+
+/**
+ * A connection with a Silo device. Noise proves who they are and which certificate is theirs; where they can be reached
+ * over TLS the connection itself goes there, since that is three times as fast, and else it stays.
+ * @returns undefined at the end that was called, where the other end goes over TLS
+ * @throws as `greet`; ProtocolViolation where they are not who they say
+ */
+export async function connectOverNoise(init: NoiseInit): Promise<BepConnection | undefined> {
+  const { identity, own, ownPeerId, peerId, port, signal } = init
   const channel = streamChannel(init.stream)
   const signature = proveIdentity(identity, ownPeerId, peerId)
-  const silo = { certificate: identity.der, signature, packed: true }
-  const { hello, reader } = await greet(channel, { ...own, clientName: 'silo', silo }, init.signal)
+  const silo = { certificate: identity.der, signature, packed: true, port }
+  const { hello, reader } = await greet(channel, { ...own, clientName: 'silo', silo }, signal)
   try {
     if (!hello.silo) throw new ProtocolViolation('no identity')
+    const bepId = checkIdentity(hello.silo, peerId, ownPeerId)
+    init.proved(bepId)
+    if (init.direct && hello.silo.port > 0) {
+      const direct = await init.direct(bepId, hello.silo.port).catch(() => undefined)
+      signal.throwIfAborted()
+      if (direct) {
+        void channel.end()
+        return direct
+      }
+    }
+    // They speak first here, or not at all.
+    if (!init.direct && port > 0 && !(await within(reader.begun(), channel))) return undefined
     return new BepConnection({
       channel,
       reader,
-      bepId: checkIdentity(hello.silo, peerId, ownPeerId),
+      bepId,
       peerId,
       name: hello.deviceName,
       client: `${hello.clientName} ${hello.clientVersion}`.trim(),
@@ -81,5 +106,15 @@ export async function connectOverNoise(init: {
   } catch (error) {
     channel.destroy(error as Error)
     throw error
+  }
+}
+
+/** Whoever says nothing more is gone. */
+async function within(begun: Promise<boolean>, channel: BepChannel): Promise<boolean> {
+  const timer = setTimeout(() => channel.destroy(new SiloError('timeout')), greetMs)
+  try {
+    return await begun
+  } finally {
+    clearTimeout(timer)
   }
 }

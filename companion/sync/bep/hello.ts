@@ -9,13 +9,15 @@ export interface Hello {
   readonly silo?: SiloHello
 }
 
-/** Who a Silo device is in the Block Exchange Protocol, where no TLS has proved it, and what it can do besides. */
+/** Who a Silo device is in the Block Exchange Protocol, and what it can do besides. */
 export interface SiloHello {
-  /** Its certificate in DER; the SHA-256 of it is the device id. */
+  /** Its certificate in DER; the SHA-256 of it is the device id. Over Noise only: TLS has shown it. */
   readonly certificate: Uint8Array
   /** By the key of the certificate, over the ids of both ends of the Noise connection. */
   readonly signature: Uint8Array
   readonly packed: boolean
+  /** Where it takes the same connection over TLS, which is faster; 0: nowhere. */
+  readonly port: number
 }
 
 const magic = 0x2ea7d90b
@@ -59,13 +61,15 @@ function readSilo(reader: ProtoReader): SiloHello {
   let certificate: Uint8Array = new Uint8Array(0)
   let signature: Uint8Array = new Uint8Array(0)
   let packed = false
+  let port = 0
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 0x0a) certificate = reader.bytes().slice()
     else if (tag === 0x12) signature = reader.bytes().slice()
     else if (tag === 0x18) packed = reader.bool()
+    else if (tag === 0x20) port = reader.uint32() & 0xffff
     else reader.skip(tag)
   }
-  return { certificate, signature, packed }
+  return { certificate, signature, packed, port }
 }
 
 /** The whole hello, with what goes before it. */
@@ -80,7 +84,7 @@ export function writeHello(hello: Hello, now = Date.now()): Buffer {
   const { silo } = hello
   if (silo)
     writer.message(siloField, (to) =>
-      to.bytes(1, silo.certificate).bytes(2, silo.signature).bool(3, silo.packed),
+      to.bytes(1, silo.certificate).bytes(2, silo.signature).bool(3, silo.packed).int(4, silo.port),
     )
   const body = writer.finish()
   const prefix = Buffer.alloc(helloPrefixBytes)

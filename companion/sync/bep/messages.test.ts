@@ -70,7 +70,7 @@ describe('messages of the Block Exchange Protocol', () => {
   })
 
   test('a hello with and without what only Silo says', () => {
-    const silo = { certificate: hash, signature: Uint8Array.of(9), packed: true }
+    const silo = { certificate: hash, signature: Uint8Array.of(9), packed: true, port: 7455 }
     for (const hello of [
       { deviceName: 'büro', clientName: 'silo', clientVersion: '1' },
       { deviceName: '', clientName: 'silo', clientVersion: '1', silo },

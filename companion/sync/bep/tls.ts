@@ -21,6 +21,11 @@ export interface TlsParts {
   readonly times?: Partial<BepTimes>
 }
 
+/** A device that may come: `peerId` where it is a companion, which speaks Silo's own messages too. */
+export interface KnownParty {
+  readonly peerId?: string
+}
+
 /** Somebody who came and is not in our list. */
 export interface Stranger {
   readonly bepId: Uint8Array
@@ -29,11 +34,12 @@ export interface Stranger {
 }
 
 /**
- * A connection to a Syncthing device at an address; who answers is checked by its certificate.
+ * A connection to a device at an address; who answers is checked by its certificate.
  * @throws SiloError peer_unreachable, timeout; ProtocolViolation; the signal's reason
  */
 export async function dialTls(
-  parts: TlsParts & { readonly host: string; readonly port: number; readonly bepId: Uint8Array },
+  parts: TlsParts &
+    KnownParty & { readonly host: string; readonly port: number; readonly bepId: Uint8Array },
   signal: AbortSignal,
 ): Promise<BepConnection> {
   signal.throwIfAborted()
@@ -61,7 +67,8 @@ export async function dialTls(
     signal.throwIfAborted()
     throw new SiloError('peer_unreachable', { params: { address: `${host}:${port}` }, cause })
   }
-  return await connection(socket, parts, parts.bepId, true, signal)
+  const { peerId } = parts
+  return connection(socket, parts, parts.bepId, peerId === undefined ? {} : { peerId }, signal)
 }
 
 export interface TlsListener extends AsyncDisposable {
@@ -77,7 +84,7 @@ export async function listenTls(
   parts: TlsParts & {
     readonly port: number
     readonly host?: string
-    isKnown(bepId: Uint8Array): boolean
+    known(bepId: Uint8Array): KnownParty | undefined
     onConnection(connection: BepConnection, address: string): void
     onStranger(stranger: Stranger): void
   },
@@ -108,9 +115,9 @@ export async function listenTls(
       socket.once('close', () => open.delete(socket))
       unknown++
       const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
-      connection(socket, parts, bepId, parts.isKnown(bepId), stop.signal)
+      connection(socket, parts, bepId, parts.known(bepId), stop.signal)
         .then((found) => {
-          if (parts.isKnown(bepId)) parts.onConnection(found, address)
+          if (parts.known(bepId)) parts.onConnection(found, address)
           else {
             parts.onStranger({ bepId, name: found.name, address })
             void found.close('unknown device')
@@ -150,14 +157,17 @@ async function connection(
   parts: TlsParts,
   bepId: Uint8Array,
   /** Only who is known is told our name. */
-  known: boolean,
+  known: KnownParty | undefined,
   signal: AbortSignal,
 ): Promise<BepConnection> {
   socket.setNoDelay(true)
   socket.setKeepAlive(true, 30_000)
   const channel = socketChannel(socket)
   const deviceName = known ? parts.own.deviceName : ''
-  const own = { ...parts.own, deviceName, clientName: 'silo' }
+  const peerId = known?.peerId
+  const nothing = new Uint8Array(0)
+  const silo = { certificate: nothing, signature: nothing, packed: true, port: 0 }
+  const own = { ...parts.own, deviceName, clientName: 'silo', ...(peerId === undefined ? {} : { silo }) } // prettier-ignore
   const { hello, reader } = await greet(channel, own, signal)
   return new BepConnection({
     channel,
@@ -165,7 +175,8 @@ async function connection(
     bepId,
     name: hello.deviceName,
     client: `${hello.clientName} ${hello.clientVersion}`.trim(),
-    features: { packed: false },
+    ...(peerId === undefined ? {} : { peerId }),
+    features: { packed: peerId !== undefined && hello.silo?.packed === true },
     ...(parts.times ? { times: parts.times } : {}),
   })
 }
