@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startCompanion } from '#companion/compose.ts'
@@ -21,8 +21,11 @@ const entries = catalogue.map((entry) => ({
   size: bytes.length,
   sha256: createHash('sha256').update(bytes).digest('hex'),
 }))
-for (const id of ['smollm2-135m', 'multilingual-e5-small'])
+for (const id of ['smollm2-135m', 'multilingual-e5-small']) {
+  // A real model may be linked there: it is not to be written over.
+  rmSync(join(models, `${id}.gguf`), { force: true })
   writeFileSync(join(models, `${id}.gguf`), bytes)
+}
 const reply = process.env.SILO_FAKE_REPLY
 const companion = await startCompanion(loadConfig(), {
   catalogue: entries,
