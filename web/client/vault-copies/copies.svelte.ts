@@ -121,6 +121,21 @@ class VaultCopies {
     })
   }
 
+  /** Keeps what the companion offers fresh while a screen shows it. Returns the end of it. */
+  watch(): () => void {
+    this.start()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const stop = onChange('vault', () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => void this.look(), restMs)
+    })
+    void this.look()
+    return () => {
+      clearTimeout(timer)
+      stop()
+    }
+  }
+
   /** Asks the companion what it offers. Never throws: why not is `listError`. */
   async look(): Promise<void> {
     try {

@@ -1,7 +1,7 @@
 const megabyte = 1_000_000
 
 /** What copies may take together, bytes: the choices. */
-export const budgets: readonly number[] = [128, 256, 512, 1000, 2000, 4000].map((size) => size * megabyte) // prettier-ignore
+export const budgets: readonly number[] = [256, 512, 1000, 4000].map((size) => size * megabyte) // prettier-ignore
 
 /** The choice nearest to a budget. */
 export function nearestBudget(budget: number): number {
