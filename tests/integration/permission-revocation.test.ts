@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '#shared/domain/ids.ts'
 import type { Grant } from '#shared/domain/sharing.ts'
+import { parseInput } from '#shared/errors/parse.ts'
+import { auditListSchema, sharingResponseSchema } from '#shared/protocol/sharing.ts'
 import type { StreamMessage } from '#shared/protocol/stream.ts'
 import type { Loose } from './gateway-harness.ts'
 import { roads, startPermissionWorld, type PermissionWorld, type WorldDevice } from './permission-world.ts' // prettier-ignore
@@ -188,7 +190,7 @@ describe('a right that is taken away', () => {
 describe('who has what', () => {
   it('is shown with the grants it comes by, and a change of an old version is refused', async () => {
     const path = `/api/collections/${collectionId}/sharing`
-    const { sharing } = (await world.api(path)).body
+    const { sharing } = parseInput(sharingResponseSchema, (await world.api(path)).body)
     const owner = world.devices.owner.id
     expect(sharing).toMatchObject({ own: true, mine: { level: 'admin', copy: true } })
     expect(sharing.effective).toEqual([
@@ -240,6 +242,8 @@ describe('the log', () => {
     const refused = await linesOf('action=search&allowed=0')
     expect(refused.length).toBeGreaterThan(0)
     expect(refused.length).toBeLessThanOrEqual(10)
+    const whole = parseInput(auditListSchema, (await world.api('/api/audit')).body)
+    expect(whole.devices).toContainEqual({ id: 'self', name: '' })
     const grants = (await world.api(`/api/audit?action=grant&collection=${collectionId}`)).body
     expect(grants.entries[0]).toMatchObject({ allowed: true, detail: expect.stringContaining('− guest phone: write, copy') }) // prettier-ignore
     expect(grants.collections).toContainEqual({ id: collectionId, name: 'Contracts' })
