@@ -31,7 +31,7 @@ async function put(folder: string, name: string, text: string, secondsAgo = 10):
 /** What sync would bring, or somebody in between put there instead. */
 async function relayed(except: Record<string, string> = {}): Promise<void> {
   await rm(relay, { recursive: true, force: true })
-  for (const name of [...(await filesIn(owner)).keys(), listName])
+  for (const name of [...filesIn(owner).keys(), listName])
     await put(relay, name, except[name] ?? (await readFile(join(owner, name), 'utf8')))
 }
 const promote = async () => {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, type Stats } from 'node:fs'
-import { open, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { createReadStream, readdirSync, readFileSync, renameSync, statSync, writeFileSync, type Dirent, type Stats } from 'node:fs' // prettier-ignore
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate as breathe } from 'node:timers/promises'
 import * as v from 'valibot'
 import { isSignedBy, signAsDevice } from './device-signature.ts'
 
@@ -48,6 +49,11 @@ export interface DatasetOf {
   readonly device: string
 }
 
+/** Files are small and many: up to this size they are read at once, which is far quicker on a busy machine. */
+const smallBytes = 1024 * 1024
+/** After so many of them others have a turn. */
+export const turnFiles = 32
+
 /** Whether a file makes others visible to readers. */
 export const isVersionFile = (name: string): boolean => /(^|\/)_versions\//.test(name)
 
@@ -63,7 +69,7 @@ export async function signDataset(
   signal: AbortSignal,
 ): Promise<boolean> {
   const before = await readDatasetList(folder, of)
-  const found = await filesIn(folder)
+  const found = filesIn(folder)
   const manifests = [...found].filter(([name]) => name.endsWith('.manifest'))
   if (manifests.length === 0) return false
   // A commit ends with its manifest: what is younger than the newest belongs to one that has not ended.
@@ -75,8 +81,9 @@ export async function signDataset(
     const known = before?.files.get(name)
     const same = known?.size === info.size && info.mtimeMs < listedAt
     try {
-      const sum = same ? known.sha256 : await sha256Of(join(folder, name), signal)
+      const sum = same ? known.sha256 : await sha256Of(join(folder, name), info.size, signal)
       files.push([name, info.size, sum])
+      if (files.length % turnFiles === 0) await breathe()
     } catch (error) {
       // Cleared away since it was listed.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
@@ -88,7 +95,12 @@ export async function signDataset(
   const number = Math.max(Date.now(), (before?.number ?? 0) + 1)
   const body = Buffer.from(JSON.stringify({ ...of, number, files }))
   const signature = signAsDevice(keyPem, purpose, body)
-  await writeWhole(join(folder, listName), Buffer.concat([Buffer.from(`${signature}\n`), body]))
+  // A list that a power cut tears is not believed, and written again at the next start.
+  const path = join(folder, listName)
+  writeFileSync(`${path}.tmp`, Buffer.concat([Buffer.from(`${signature}\n`), body]), {
+    mode: 0o600,
+  })
+  renameSync(`${path}.tmp`, path)
   return true
 }
 
@@ -100,7 +112,7 @@ export async function readDatasetList(
   try {
     const path = join(folder, listName)
     if ((await stat(path)).size > maxListBytes) return undefined
-    const bytes = await readFile(path)
+    const bytes = readFileSync(path)
     const end = bytes.indexOf(10)
     const body = bytes.subarray(end + 1)
     if (end < 0 || !isSignedBy(of.device, purpose, body, bytes.toString('utf8', 0, end))) return undefined // prettier-ignore
@@ -118,35 +130,31 @@ export async function readDatasetList(
  * Regular files below a folder, by name; scraps and anything hidden are left out, and so is JSON: the list itself, and
  * the hint of the newest version, the one file of a dataset that is written over and that readers can do without.
  */
-export async function filesIn(folder: string): Promise<Map<string, Stats>> {
+export function filesIn(folder: string): Map<string, Stats> {
   const files = new Map<string, Stats>()
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  for (const entry of entries) {
+  for (const entry of entriesOf(folder)) {
     if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
     const name = path.slice(folder.length + 1).replaceAll('\\', '/')
     const hidden = name.split('/').some((part) => part.startsWith('.'))
     if (hidden || /#\d+$|\.tmp$|\.json$/.test(name) || !v.is(nameSchema, name)) continue
-    const info = await stat(path).catch(() => undefined)
+    const info = statSync(path, { throwIfNoEntry: false })
     if (info) files.set(name, info)
   }
   return files
 }
 
-export async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+export async function sha256Of(path: string, size: number, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20, signal }), hash)
+  if (size <= smallBytes) return hash.update(readFileSync(path)).digest('hex')
+  await pipeline(createReadStream(path, { highWaterMark: smallBytes, signal }), hash)
   return hash.digest('hex')
 }
 
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp`
-  const file = await open(temporary, 'w', 0o600)
+function entriesOf(folder: string): Dirent[] {
   try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+  } catch {
+    return []
   }
-  await rename(temporary, path)
 }

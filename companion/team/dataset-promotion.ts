@@ -1,6 +1,8 @@
-import { copyFile, link, mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFile, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { filesIn, isVersionFile, sha256Of, type DatasetList } from './dataset-list.ts'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { filesIn, isVersionFile, sha256Of, turnFiles, type DatasetList } from './dataset-list.ts'
 
 export interface Promotion {
   /** All that the list names lies where readers look. */
@@ -31,7 +33,7 @@ export async function promoteDataset(
 ): Promise<Promotion> {
   const wrong: string[] = []
   const fresh: string[] = []
-  const [there, here] = [await filesIn(received), await filesIn(target)]
+  const [there, here] = [filesIn(received), filesIn(target)]
   for (const [name, { size, sha256 }] of list.files) {
     signal.throwIfAborted()
     const arrived = there.get(name)
@@ -39,13 +41,18 @@ export async function promoteDataset(
     // Files of a dataset are never written to again, and one that was placed was verified then.
     if (placed?.size === size) continue
     if (!arrived) return { complete: false, changed: false, wrong }
-    const same = arrived.size === size && (await sha256Of(join(received, name), signal)) === sha256
+    const same =
+      arrived.size === size && (await sha256Of(join(received, name), size, signal)) === sha256
     if (same) fresh.push(name)
     else wrong.push(name)
+    if (fresh.length % turnFiles === 0) await breathe()
   }
   if (wrong.length > 0) return { complete: false, changed: false, wrong }
   fresh.sort((a, b) => Number(isVersionFile(a)) - Number(isVersionFile(b)) || compareVersions(a, b))
-  for (const name of fresh) await place(join(received, name), join(target, name))
+  for (const [at, name] of fresh.entries()) {
+    await place(join(received, name), join(target, name))
+    if (at % turnFiles === 0) await breathe()
+  }
   for (const name of gone.keys()) if (list.files.has(name)) gone.delete(name)
   for (const name of here.keys()) {
     if (list.files.has(name)) continue
@@ -53,7 +60,7 @@ export async function promoteDataset(
     gone.set(name, since)
     // A version that is no longer listed must not be found; its data stay for who is reading it.
     if (!isVersionFile(name) && Date.now() - since < graceMs) continue
-    await rm(join(target, name), { force: true })
+    rmSync(join(target, name), { force: true })
     gone.delete(name)
   }
   return { complete: true, changed: fresh.length > 0, wrong }
@@ -65,16 +72,16 @@ function compareVersions(a: string, b: string): number {
 }
 
 async function place(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+  mkdirSync(dirname(to), { recursive: true, mode: 0o700 })
   const temporary = `${to}.tmp`
-  await rm(temporary, { force: true })
+  rmSync(temporary, { force: true })
   try {
-    await link(from, temporary)
+    linkSync(from, temporary)
   } catch {
     // Another file system, or one without links.
     await copyFile(from, temporary)
     const { atime, mtime } = await stat(from)
     await utimes(temporary, atime, mtime)
   }
-  await rename(temporary, to)
+  renameSync(temporary, to)
 }
