@@ -26,8 +26,11 @@ export function purposeOf(name: string): string | undefined {
   const parts = name.split('/')
   if (secretNames.includes(join(...parts))) return secretPurpose(name)
   if (name.startsWith('vault/texts/')) return textPurpose(basename(name, '.txt'))
-  return parts[0] === 'notes' ? notePurpose : undefined
+  return noteFolders.includes(parts[0] ?? '') ? notePurpose : undefined
 }
+
+/** Notes, and those in the trash. */
+const noteFolders = ['notes', 'notes-trash']
 
 interface Target {
   readonly path: string
@@ -82,9 +85,10 @@ async function* targets(home: string): AsyncGenerator<Target> {
   }
   for await (const path of filesIn(join(home, 'vault', 'texts')))
     if (path.endsWith('.txt')) yield { path, purpose: textPurpose(basename(path, '.txt')) }
-  for await (const path of filesIn(join(home, 'notes')))
-    if (path.endsWith('.md') && !isHidden(relative(home, path)))
-      yield { path, purpose: notePurpose }
+  for (const folder of noteFolders)
+    for await (const path of filesIn(join(home, folder)))
+      if (/\.md$/i.test(path) && !isHidden(relative(home, path)))
+        yield { path, purpose: notePurpose }
 }
 
 function isHidden(path: string): boolean {
