@@ -95,11 +95,11 @@ test('the start of a task: the file is there, the text waits in the composer', a
   await phone.close()
 })
 
-test('a photo is kept and said to be not searchable yet; an empty share says so', async () => {
-  const photo = fileURLToPath(new URL('../../static/icons/icon-192.png', import.meta.url))
-  const phone = await share({ files: [photo] })
+test('a recording is kept and said to be not searchable yet; an empty share says so', async () => {
+  const recording = fileURLToPath(new URL('../fixtures/speech/en.wav', import.meta.url))
+  const phone = await share({ files: [recording] })
   await phone.getByTestId('share-keep').first().click()
-  await expect(phone.getByText('Stored, not searchable yet: icon-192.png')).toBeVisible({ timeout: 30_000 }) // prettier-ignore
+  await expect(phone.getByText('Stored, not searchable yet: en.wav')).toBeVisible({ timeout: 30_000 }) // prettier-ignore
   await phone.close()
   const empty = await share({})
   await expect(empty.getByRole('alert')).toBeVisible()

@@ -133,11 +133,11 @@ describe('a file from another device', () => {
   })
 
   it('is stored where it cannot be read yet, and that is said', async () => {
-    const photo = await sendFile('photo.jpg', new Uint8Array([0xff, 0xd8, 0xff, 0xe0]))
-    expect(photo).toMatchObject({ state: 'complete', readable: false })
-    const { body } = await readingOf(photo.id)
+    const film = await sendFile('film.mov', new Uint8Array([0xff, 0xd8, 0xff, 0xe0]))
+    expect(film).toMatchObject({ state: 'complete', readable: false })
+    const { body } = await readingOf(film.id)
     expect(body).toMatchObject({ outcome: 'done', counts: { added: 0, failed: 1 } })
-    expect(stored()).toEqual(['photo.jpg'])
+    expect(stored()).toEqual(['film.mov'])
     const { problems } = await api(`/collections/${collectionId}/problems`)
     expect(problems).toMatchObject([{ error: { code: 'file_unsupported' } }])
     expect((await sendFile('empty.bin', new Uint8Array())).state).toBe('complete')

@@ -69,6 +69,8 @@ function endingOf(type: string): string {
     'application/pdf': '.pdf',
     'image/jpeg': '.jpg',
     'image/png': '.png',
+    'image/webp': '.webp',
+    'message/rfc822': '.eml',
     'text/plain': '.txt',
   }
   return known[type] ?? ''
