@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
 import { ensureInstalled } from './install.mjs'
 import { fail, node, root, run, say } from './process.mjs'
+import { ensureSyncthing } from './syncthing.mjs'
 import { ensureWebBuilt } from './web-build.mjs'
 
 /** `npm test [-- STAGE …]`: installs what it needs, runs every stage, ends with `N passed, N failed`. */
@@ -58,6 +59,8 @@ async function types() {
 
 async function unit() {
   if (!(await chromium())) return
+  // Without it the tests that need it fail and say so.
+  await ensureSyncthing()
   await counted(
     'vitest',
     [

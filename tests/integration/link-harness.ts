@@ -31,6 +31,7 @@ export async function startLinkHarness(
       offline: true,
       allowedHosts: [],
       linkPort: options.linkPort ?? 0,
+      syncPort: 0,
     },
     {
       engine: createFakeEngine(),
