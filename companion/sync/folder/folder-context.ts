@@ -1,6 +1,7 @@
 import type { Log } from '#companion/observe/log.ts'
 import type { FolderProblem, FolderType } from '#companion/sync/folder-engine.ts'
 import type { Disk } from './disk.ts'
+import type { LocalFile } from './file-records.ts'
 import type { IgnorePatterns } from './ignores.ts'
 import type { IndexStore } from './index-store.ts'
 import { shownName } from './names.ts'
@@ -29,8 +30,8 @@ export interface FolderContext {
   rescanSoon(names: readonly string[], delayMs?: number): void
   /** What is here changed in the index. */
   localChanged(names: readonly string[]): void
-  /** Written, moved here or deleted as another device had it. */
-  pulled(names: readonly string[]): void
+  /** Written, moved here or deleted as another device had it, and recorded so. */
+  recorded(files: readonly LocalFile[]): void
   /** Nothing more can be done now; it is tried again after a while. */
   fail(code: 'disk_full'): void
   stateChanged(): void

@@ -17,6 +17,7 @@ import type {
 } from '#companion/sync/folder-engine.ts'
 import { BlockAnswers } from './block-answers.ts'
 import { Disk } from './disk.ts'
+import type { LocalFile } from './file-records.ts'
 import { problemCode, Problems, type FolderContext } from './folder-context.ts'
 import { ensureRoot, isCaseSensitive } from './folder-root.ts'
 import { IgnorePatterns, readIgnores } from './ignores.ts'
@@ -99,9 +100,7 @@ class Folder implements FolderEngine {
       mayWrite: (device) => this.#peers.mayWrite(device),
       rescanSoon: (names, delayMs) => this.#scans.later(names, delayMs),
       localChanged: (names) => this.#localChanged(names),
-      pulled: (names) => {
-        if (names.length > 0) for (const listener of this.#pullListeners) listener(names)
-      },
+      recorded: (files) => this.#recorded(files),
       fail: (code) => this.#fail(code),
       stateChanged: () => this.#changed(),
     }
@@ -359,9 +358,21 @@ class Folder implements FolderEngine {
     this.#rescan.unref()
   }
 
+  #recorded(files: readonly LocalFile[]): void {
+    if (files.length === 0) return
+    this.#needs.have(files)
+    const names = files.map(({ name }) => name)
+    this.#afterChange(names)
+    for (const listener of this.#pullListeners) listener(names)
+  }
+
   #localChanged(names: readonly string[]): void {
     if (names.length === 0) return
     this.#needs.update(names)
+    this.#afterChange(names)
+  }
+
+  #afterChange(names: readonly string[]): void {
     this.#peers.localChanged()
     this.#puller.changed(names)
     this.#changed()

@@ -55,6 +55,26 @@ export interface Totals {
 }
 
 const here = 0
+const short =
+  'name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions'
+
+/** What is asked for each name, put together once. */
+const sql = {
+  local: `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
+  remote: `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = ?`,
+  versions: `SELECT ${short} FROM sync_files WHERE folder = ? AND name = ?`,
+  localShort: `SELECT ${short} FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
+  localNames: `SELECT ${short} FROM sync_files
+    WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
+    ORDER BY name LIMIT ?`,
+  upsert: `INSERT INTO sync_files (folder, device, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (folder, name, device) DO UPDATE SET sequence = excluded.sequence, flags = excluded.flags,
+         version = excluded.version, type = excluded.type, size = excluded.size, modified_s = excluded.modified_s,
+         modified_ns = excluded.modified_ns, modified_by = excluded.modified_by, permissions = excluded.permissions,
+         stat = excluded.stat, target = excluded.target, block_size = excluded.block_size,
+         content = excluded.content, hashes = excluded.hashes
+       RETURNING id`,
+} as const
 
 /** What this device and its peers have of one folder, on disk. Calls block: keep each to some thousand files. */
 export class IndexStore {
@@ -65,6 +85,7 @@ export class IndexStore {
   readonly totals: Totals
   #sequence: number
   #folded: Map<string, Set<string>> | undefined
+  #devices: readonly KnownDevice[] | undefined
 
   constructor(database: DatabaseSync, folderId: string) {
     migrate(database, 'sync-folders', steps)
@@ -90,50 +111,37 @@ export class IndexStore {
     return this.#sequence
   }
 
+  /** Somebody else has announced something. */
+  get hasRemote(): boolean {
+    return this.devices().some(({ files }) => files > 0)
+  }
+
   local(name: string): LocalFile | undefined {
-    const row = this.#get(
-      `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
-      name,
-    )
+    const row = this.#get(sql.local, name)
     return row && localOf(row)
   }
 
   remote(name: string, device: number): IndexedFile | undefined {
-    const row = this.#get(
-      `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = ?`,
-      name,
-      device,
-    )
+    const row = this.#get(sql.remote, name, device)
     return row && remoteOf(row)
   }
 
   /** What all devices, this one included (`device` 0), have under a name; without blocks. */
   versions(name: string): ShortRow[] {
-    return this.#prepare(
-      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
-       FROM sync_files WHERE folder = ? AND name = ?`,
-    )
+    return this.#prepare(sql.versions)
       .all(this.#folder, name)
       .map((row) => shortOf(row))
   }
 
   localShort(name: string): ShortRow | undefined {
-    const row = this.#get(
-      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
-       FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
-      name,
-    )
+    const row = this.#get(sql.localShort, name)
     return row && shortOf(row)
   }
 
   /** Local names that are not deleted, in and under `folder` ('' for all), after `after`, in order of bytes. */
   localNames(folder: string, after: string, limit: number): ShortRow[] {
     const low = folder === '' ? '' : `${folder}/`
-    return this.#prepare(
-      `SELECT name, device, sequence, flags, version, type, size, modified_s, modified_ns, stat, permissions
-       FROM sync_files WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
-       ORDER BY name LIMIT ?`,
-    )
+    return this.#prepare(sql.localNames)
       .all(this.#folder, low, after, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
       .map((row) => shortOf(row))
   }
@@ -179,8 +187,8 @@ export class IndexStore {
     })
   }
 
-  devices(): KnownDevice[] {
-    return this.#prepare('SELECT * FROM sync_devices WHERE folder = ?')
+  devices(): readonly KnownDevice[] {
+    return (this.#devices ??= this.#prepare('SELECT * FROM sync_devices WHERE folder = ?')
       .all(this.#folder)
       .map((row) => ({
         no: row['no'] as number,
@@ -188,7 +196,7 @@ export class IndexStore {
         indexId: Buffer.from(row['index_id'] as Uint8Array).readBigUInt64BE(),
         sequence: row['sequence'] as number,
         files: row['files'] as number,
-      }))
+      })))
   }
 
   device(bepId: Uint8Array): KnownDevice | undefined {
@@ -204,6 +212,7 @@ export class IndexStore {
         `INSERT INTO sync_devices (folder, bep_id, index_id, sequence, files) VALUES (?, ?, ?, 0, 0)
          ON CONFLICT (folder, bep_id) DO UPDATE SET index_id = excluded.index_id, sequence = 0, files = 0`,
       ).run(this.#folder, bepId, id)
+      this.#devices = undefined
       this.#prepare('DELETE FROM sync_files WHERE folder = ? AND device = ?').run(
         this.#folder,
         this.device(bepId)!.no,
@@ -217,6 +226,7 @@ export class IndexStore {
     if (!device) return
     this.resetDevice(bepId, 0n)
     this.#prepare('DELETE FROM sync_devices WHERE no = ?').run(device.no)
+    this.#devices = undefined
   }
 
   /** Writes what a device announced; `sequence` is how far it is known then. */
@@ -236,6 +246,7 @@ export class IndexStore {
         'UPDATE sync_devices SET sequence = max(sequence, ?), files = files + ? WHERE no = ?',
       ).run(sequence, added, device)
     })
+    this.#devices = undefined
   }
 
   /** Names others have in another version than this device, after `after`. */
@@ -315,27 +326,19 @@ export class IndexStore {
   }
 
   #upsert(file: LocalFile, device: number): number {
-    const row = this.#prepare(
-      `INSERT INTO sync_files (folder, device, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (folder, name, device) DO UPDATE SET sequence = excluded.sequence, flags = excluded.flags,
-         version = excluded.version, type = excluded.type, size = excluded.size, modified_s = excluded.modified_s,
-         modified_ns = excluded.modified_ns, modified_by = excluded.modified_by, permissions = excluded.permissions,
-         stat = excluded.stat, target = excluded.target, block_size = excluded.block_size,
-         content = excluded.content, hashes = excluded.hashes
-       RETURNING id`,
-    ).get(this.#folder, device, ...valuesOf(file))
+    const row = this.#prepare(sql.upsert).get(this.#folder, device, ...valuesOf(file))
     return row!['id'] as number
   }
 
-  #get(sql: string, ...values: (string | number | bigint | Uint8Array)[]) {
-    return this.#prepare(sql).get(this.#folder, ...values)
+  #get(text: string, ...values: (string | number | bigint | Uint8Array)[]) {
+    return this.#prepare(text).get(this.#folder, ...values)
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql)
+  #prepare(text: string): StatementSync {
+    let statement = this.#statements.get(text)
     if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
+      statement = this.#database.prepare(text)
+      this.#statements.set(text, statement)
     }
     return statement
   }

@@ -38,6 +38,7 @@ export function quickStep(
     return { item, records: [recordOf(file)] }
   }
   if (file.size === 0 || local?.type === fileType.directory || context.dataset) return undefined
+  if (needs.deletions === 0) return undefined
   for (const other of index.withContent(file.content)) {
     const going = needs.get(other.name)
     if (!going?.best.deleted || busy.has(other.name) || other.stat === '') continue

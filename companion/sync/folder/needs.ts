@@ -1,5 +1,6 @@
 import { fileType } from '#companion/sync/bep-peer.ts'
 import { isManifest } from './dataset-order.ts'
+import type { IndexedFile } from './file-records.ts'
 import type { FolderContext } from './folder-context.ts'
 import type { ShortRow } from './index-rows.ts'
 import { isVersion } from './index-store.ts'
@@ -24,6 +25,7 @@ export class Needs {
   readonly #context: FolderContext
   readonly #needs = new Map<string, Need>()
   #bytes = 0
+  #deletions = 0
 
   constructor(context: FolderContext) {
     this.#context = context
@@ -35,6 +37,10 @@ export class Needs {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  get deletions(): number {
+    return this.#deletions
   }
 
   all(): Iterable<Need> {
@@ -49,6 +55,7 @@ export class Needs {
   async rebuild(): Promise<void> {
     this.#needs.clear()
     this.#bytes = 0
+    this.#deletions = 0
     for (let after = ''; ;) {
       const names = this.#context.index.differingNames(after, page)
       this.update(names)
@@ -61,15 +68,31 @@ export class Needs {
   update(names: readonly string[]): void {
     for (const name of names) {
       const before = this.#needs.get(name)
-      const now = this.#needOf(name, before)
-      if (before) this.#bytes -= bytesOf(before)
-      if (now) {
-        this.#bytes += bytesOf(now)
-        this.#needs.set(name, now)
-      } else if (before) {
-        this.#needs.delete(name)
-        this.#context.problems.clear(name)
-      }
+      this.#set(name, before, this.#needOf(name, before))
+    }
+  }
+
+  /** These are here now: what was needed in just that version is needed no more, without asking. */
+  have(files: readonly IndexedFile[]): void {
+    for (const { name, version } of files) {
+      const before = this.#needs.get(name)
+      if (before && isVersion(before.best, version)) this.#set(name, before, undefined)
+      else this.update([name])
+    }
+  }
+
+  #set(name: string, before: Need | undefined, now: Need | undefined): void {
+    if (before) {
+      this.#bytes -= bytesOf(before)
+      if (before.best.deleted) this.#deletions--
+    }
+    if (now) {
+      this.#bytes += bytesOf(now)
+      if (now.best.deleted) this.#deletions++
+      this.#needs.set(name, now)
+    } else if (before) {
+      this.#needs.delete(name)
+      this.#context.problems.clear(name)
     }
   }
 

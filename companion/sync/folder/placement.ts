@@ -117,9 +117,7 @@ export async function perform(
   } finally {
     for (const name of names) busy.delete(name)
   }
-  const recorded = done.map(({ name }) => name)
-  context.localChanged(recorded)
-  context.pulled(recorded)
+  context.recorded(done)
   if (copies.length > 0) context.rescanSoon(copies, 0)
   const changed = failures.filter(({ code }) => code === 'changed' || code === 'moved-changed')
   if (changed.length > 0) context.rescanSoon(changed.flatMap(({ step }) => namesOf(step)))

@@ -67,7 +67,7 @@ export class Puller {
 
   get idle(): boolean {
     if (this.working || this.#due - Date.now() < soonMs) return false
-    return !this.#retries.isNear(soonMs)
+    return (this.#retries.next(this.#needs, Date.now()) ?? Infinity) >= soonMs
   }
 
   isActive(name: string): boolean {
@@ -137,6 +137,9 @@ export class Puller {
         this.#pumping = undefined
         this.#context.stateChanged()
         if (this.#again) this.kick(0)
+        // An earlier call may have taken the place of the one for a retry.
+        const wait = this.#retries.next(this.#needs, Date.now())
+        if (wait !== undefined) this.kick(wait + 1)
       })
   }
 
@@ -209,10 +212,8 @@ export class Puller {
   /** What needs no data is done at once; the rest is queued. */
   async #files(needs: readonly Need[]): Promise<void> {
     const { dataset } = this.#context
-    const mustWait = this.#needs.earlier().data
-    const manifests = dataset
-      ? needs.filter((need) => isManifest(need.name) && !mustWait(need))
-      : []
+    const mustWait = dataset ? this.#needs.earlier().data : undefined
+    const manifests = needs.filter((need) => mustWait && isManifest(need.name) && !mustWait(need))
     const others = dataset ? needs.filter(({ name }) => !isManifest(name)) : needs
     for (let at = 0; at < others.length; at += stepBatch) {
       this.#halt.signal.throwIfAborted()

@@ -1,4 +1,4 @@
-import type { Need } from './needs.ts'
+import type { Need, Needs } from './needs.ts'
 
 const firstMs = 250
 const lastMs = 60_000
@@ -29,11 +29,14 @@ export class Retries {
     return retry !== undefined && retry.sequence === need.best.sequence && retry.until > now
   }
 
-  /** Something will be tried within `ms`. */
-  isNear(ms: number): boolean {
-    const now = Date.now()
-    for (const { until } of this.#byName.values()) if (until > now && until < now + ms) return true
-    return false
+  /** Ms until the next is tried; undefined: none waits. What is needed no more is forgotten. */
+  next(needs: Needs, now: number): number | undefined {
+    let first = Infinity
+    for (const [name, { until }] of this.#byName) {
+      if (!needs.get(name)) this.#byName.delete(name)
+      else if (until > now) first = Math.min(first, until)
+    }
+    return first === Infinity ? undefined : first - now
   }
 
   done(name: string): void {

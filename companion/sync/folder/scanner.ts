@@ -318,6 +318,7 @@ class Scan {
    */
   #agreed(found: LocalFile, known: LocalFile | undefined) {
     const { index, mayWrite } = this.#context
+    if (!index.hasRemote) return undefined
     const best = newestOf(
       index
         .versions(found.name)
