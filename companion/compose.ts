@@ -189,7 +189,11 @@ async function build(
     policies: team.policies,
     collections: () => vault.names(),
     ownerName: (id) => teamPeers?.collections.ownerName(id),
+    reranker: config.reranker,
+    threads: config.threads,
+    log,
   })
+  closers.push(() => retrieval[Symbol.asyncDispose]())
   const chat = new ChatService(
     {
       conversations,

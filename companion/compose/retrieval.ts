@@ -1,8 +1,10 @@
 import { hostname } from 'node:os'
 import type { DatabaseSync } from 'node:sqlite'
 import { DeviceBook } from '#companion/link/device-book.ts'
+import type { Log } from '#companion/observe/log.ts'
 import type { Policies } from '#companion/team/policies.ts'
 import type { Embedder } from '#companion/vault/embedder.ts'
+import { GgufReranker } from '#companion/vault/reranker.ts'
 import { documentCatalogue } from '#companion/vault/retrieval-documents.ts'
 import { LocalPassages } from '#companion/vault/retrieval-local.ts'
 import { Retrieval } from '#companion/vault/retrieval.ts'
@@ -20,6 +22,10 @@ interface Parts {
   readonly ownerName?: (deviceId: string) => string | undefined
   /** Companions that are asked live. */
   readonly sources?: readonly PassageSource[]
+  /** A ranking model as GGUF. */
+  readonly reranker: string | undefined
+  readonly threads: number | undefined
+  readonly log: Log
 }
 
 /** Questions to the vault: what lies here, and what other companions let this one ask. */
@@ -29,7 +35,17 @@ export function composeRetrieval(parts: Parts): Retrieval {
   const records = new VaultRecords(parts.database, companionId)
   const nameOf = (id: string): string | undefined =>
     id === companionId ? hostname() : (book.get(id)?.name ?? parts.ownerName?.(id))
+  const reranker =
+    parts.reranker === undefined
+      ? undefined
+      : new GgufReranker({
+          path: parts.reranker,
+          log: parts.log,
+          ...(parts.threads === undefined ? {} : { threads: parts.threads }),
+        })
   const retrieval = new Retrieval({
+    log: parts.log,
+    ...(reranker ? { reranker } : {}),
     embedder: index.embedder,
     store: index.store,
     local: new LocalPassages({

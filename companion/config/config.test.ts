@@ -50,6 +50,7 @@ describe('configuration', () => {
     [{ SILO_OFFLINE: 'perhaps' }, 'SILO_OFFLINE'],
     [{ SILO_ALLOWED_HOSTS: 'a b' }, 'SILO_ALLOWED_HOSTS'],
     [{ SILO_LAN: 'maybe' }, 'SILO_LAN'],
+    [{ SILO_RERANKER: 'ranking.gguf' }, 'SILO_RERANKER'],
     [{ SILO_LAN_PORT: '65533' }, 'SILO_LAN_PORT'],
   ])('names the variable at fault: %o', (env, field) => {
     expect(() => loadConfig({ SILO_HOME: home, ...env })).toThrow(

@@ -30,6 +30,7 @@ const settingsSchema = v.strictObject({
   appUrl: v.optional(httpUrl),
   syncPort: v.optional(port),
   maxUploadBytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
+  reranker: v.optional(v.pipe(v.string(), v.check(isAbsolute, 'expected an absolute path'))),
 })
 type FileSettings = v.InferOutput<typeof settingsSchema>
 
@@ -62,6 +63,8 @@ export interface Config {
   readonly appUrl?: string
   /** Bytes a file from another device may have; 2 GiB unless told. */
   readonly maxUploadBytes?: number
+  /** A ranking model as GGUF, absolute path: it orders the passages found for a question. */
+  readonly reranker?: string
   /** Opens an encrypted data folder; from the environment only, never from the configuration file. */
   readonly passphrase?: string
 }
@@ -90,6 +93,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...(merged.appUrl === undefined ? {} : { appUrl: merged.appUrl }),
     ...(merged.syncPort === undefined ? {} : { syncPort: merged.syncPort }),
     allowedHosts: merged.allowedHosts ?? [],
+    ...(merged.reranker === undefined ? {} : { reranker: merged.reranker }),
     ...(merged.maxUploadBytes === undefined ? {} : { maxUploadBytes: merged.maxUploadBytes }),
     ...readPassphrase(env),
   }
@@ -138,6 +142,7 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_SYNC_PORT: 'syncPort',
   SILO_ALLOWED_HOSTS: 'allowedHosts',
   SILO_MAX_UPLOAD_BYTES: 'maxUploadBytes',
+  SILO_RERANKER: 'reranker',
 }
 
 function readEnvSettings(env: NodeJS.ProcessEnv): FileSettings {

@@ -205,10 +205,13 @@ describe('Retrieval', () => {
       async [Symbol.asyncDispose]() {},
     }
     const plain = await (await open()).ask('lease notice months')
-    const ranked = await (await open({ reranker: () => reranker })).ask('lease notice months')
+    const ranked = await (await open({ reranker })).ask('lease notice months')
     expect(seen[0]).toHaveLength(2)
     expect(idsOf(ranked.hits).slice(0, 2)).toEqual(idsOf(plain.hits).slice(0, 2).toReversed())
     expect(idsOf(ranked.hits).slice(2)).toEqual(idsOf(plain.hits).slice(2))
+    const broken: Reranker = { ...reranker, score: () => Promise.reject(new Error('broken')) }
+    const without = await (await open({ reranker: broken })).ask('lease notice months')
+    expect(idsOf(without.hits)).toEqual(idsOf(plain.hits))
   })
 
   it('puts first what bears a date of the calendar that is named, and leaves nothing out', async () => {

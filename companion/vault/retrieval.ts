@@ -1,3 +1,4 @@
+import type { Log } from '#companion/observe/log.ts'
 import type { PassageAnswer, PassageSource } from '#shared/contracts/passage-source.ts'
 import type { Reranker } from '#shared/contracts/reranker.ts'
 import type { VaultStore } from '#shared/contracts/vault-store.ts'
@@ -21,7 +22,9 @@ export interface RetrievalInit {
   /** What a caller may read; absent: everything. Asked for every question. */
   readonly allowed?: (caller: string) => readonly string[]
   readonly owners: () => readonly KnownOwner[]
-  readonly reranker?: () => Reranker | undefined
+  /** Orders the best of what was found; closed with the service. */
+  readonly reranker?: Reranker
+  readonly log?: Log
   readonly now?: () => Date
 }
 
@@ -49,7 +52,7 @@ const timeWeight = 1
  * Answers questions with passages: understands what a query says besides what it asks, asks every source, merges,
  * ranks, and tells whether what was found answers at all.
  */
-export class Retrieval {
+export class Retrieval implements AsyncDisposable {
   readonly #init: RetrievalInit
   readonly #sources: PassageSource[] = []
 
@@ -102,6 +105,10 @@ export class Retrieval {
     return withSections(hits, tokens, this.#init.store, signal)
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#init.reranker?.[Symbol.asyncDispose]()
+  }
+
   #scope({ collectionIds, caller = 'self' }: RetrievalRequest): readonly string[] {
     const held = new Set(this.#init.collections())
     const allowed = this.#init.allowed?.(caller)
@@ -152,11 +159,19 @@ export class Retrieval {
     hits: readonly SearchHit[],
     signal: AbortSignal,
   ): Promise<SearchHit[]> {
-    const reranker = this.#init.reranker?.()
+    const { reranker } = this.#init
     if (!reranker || hits.length < 2) return [...hits]
     const read = hits.slice(0, reranker.maxPassages)
     const passages = read.map(({ title, headings, text }) => ({ context: [title, ...headings].join(' › '), text })) // prettier-ignore
-    const scores = await reranker.score(question, passages, signal)
+    let scores: readonly number[]
+    try {
+      scores = await reranker.score(question, passages, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      // Without it the answer is less well ordered, not wrong.
+      this.#init.log?.warn('the reranker failed', { error })
+      return [...hits]
+    }
     const order = read.map((hit, at) => ({ hit, score: scores[at] ?? -Infinity }))
     order.sort((a, b) => b.score - a.score)
     return [...order.map(({ hit }) => hit), ...hits.slice(read.length)]
