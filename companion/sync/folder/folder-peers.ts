@@ -71,9 +71,9 @@ export class FolderPeers {
     const entry = entryOf(theirs, peer.bepId)
     const indexId = entry?.indexId ?? 0n
     let known = index.device(peer.bepId)
-    // Another index, or one that was put back: it is sent from the beginning.
-    const stale =
-      !known || known.indexId !== indexId || indexId === 0n || known.sequence > entry!.maxSequence
+    // Another index is sent from the beginning. So is one that was put back to an earlier state: the other side sees
+    // from our cluster config that we know more than it has.
+    const stale = !known || known.indexId !== indexId || indexId === 0n
     if (stale) known = this.#reset(peer.bepId, indexId)
     const link = new PeerLink({
       context: this.#context,
@@ -119,7 +119,10 @@ export class FolderPeers {
 
   async index(peer: BepPeer, files: readonly FileInfo[], full: boolean): Promise<void> {
     const link = this.#links.get(peer)
-    if (!link || !this.#permits(peer.bepId, 'write')) return
+    if (!link) return
+    // What comes after something that was refused would leave a gap; the next connection begins before it.
+    link.refused ||= !this.#permits(peer.bepId, 'write')
+    if (link.refused) return
     this.#storing++
     try {
       this.#lastIndexAt = Date.now()

@@ -13,6 +13,8 @@ export class PeerLink {
   readonly device: number
   /** How far the peer's own index goes, as it said when it connected. */
   readonly theirSequence: number
+  /** A part of its index was not taken. */
+  refused = false
   readonly #context: FolderContext
   readonly #mayRead: () => boolean
   #sent: number
