@@ -11,6 +11,7 @@ import { replicaPageType } from '#shared/protocol/replica-page.ts'
 import { isolatedServer, testModels } from '#tests/browser.ts'
 import { launchOptions } from '#tests/e2e/browser.ts'
 import type { ReplicaPage } from './replica-page.ts'
+import { measureRecall } from './replica-recall.ts'
 
 const dimensions = 384
 const chunks = 20_000
@@ -61,6 +62,7 @@ export async function run({ quick }: { quick: boolean }) {
         cold: round(cold),
         rounds: warm.length,
       },
+      ...(quick ? {} : { bytesAgainstFloats: await measureRecall(signal) }),
       embedMs: { load: round(embedded.loadMs), query: round(percentile(embedded.ms, 0.5)) },
     }
   } finally {
