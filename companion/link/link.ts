@@ -116,6 +116,10 @@ export class Link implements AsyncDisposable {
     this.#standing = new StandingRoads({
       ownId: id,
       companions: () => book.list().filter(({ kind }) => kind === 'companion'),
+      companion: (peer) => {
+        const entry = book.get(peer)
+        return entry?.kind === 'companion' ? entry : undefined
+      },
       addresses: (peer) => [...this.#peers.addressesOf(peer), ...book.addresses(peer)],
       dial: (address, signal) => this.#dial(address, signal),
       reached: (peer, address) => book.goodAddress(peer, address),

@@ -13,8 +13,9 @@ import { connectionTransport } from './transport.ts'
 
 export interface StandingInit {
   readonly ownId: string
-  /** The companions of the book. */
+  /** The companions of the book, and one of them. */
   companions(): readonly BookEntry[]
+  companion(id: string): BookEntry | undefined
   /** Where one can be dialled, best first: seen on this network, pinned, what worked before, what it said. */
   addresses(id: string): readonly string[]
   dial(address: string, signal: AbortSignal): Promise<Connection>
@@ -88,7 +89,8 @@ export class StandingRoads implements PeerRoads, AsyncDisposable {
   }
 
   find(peerId: string): PeerCompanion | undefined {
-    return this.list().find(({ id }) => id === peerId)
+    const entry = this.#init.companion(peerId)
+    return entry && this.#stateOf(entry)
   }
 
   get(peerId: string): Transport | undefined {
@@ -113,7 +115,7 @@ export class StandingRoads implements PeerRoads, AsyncDisposable {
   handle(protocol: string, handler: (stream: ByteStream, from: PeerCall) => void): () => void {
     this.#init.protocol(protocol, (stream, connection) => {
       const id = idOf(connection)
-      const entry = this.#init.companions().find((each) => each.id === id)
+      const entry = this.#init.companion(id)
       if (!entry) return stream.abort(new SiloError('device_not_paired'))
       handler(byteStream(stream), { peerId: id, name: entry.name, role: entry.role })
     })

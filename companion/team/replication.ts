@@ -125,7 +125,7 @@ export class Replication implements AsyncDisposable {
     const want = (id: string, owner: string): void => void wanted.set(idOf(id, owner), [id, owner])
     for (const { policy } of policies.list()) {
       const id = policy.collectionId
-      if (!policies.accessOf(id, 'self')) continue
+      if (!policies.accessOf(id, 'self') || roads.find(policy.home)?.state === 'refused') continue
       const isShared = companions.some((companion) => policies.mayCopy(id, companion))
       if (isShared && collections.ownDocuments(id) > 0) want(id, self)
       if (!collections.keepsCopy(id)) continue

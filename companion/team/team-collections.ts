@@ -110,6 +110,17 @@ export class TeamCollections {
     this.#init.onChange(collectionId)
   }
 
+  /**
+   * Takes a collection of another home off this computer as far as that can be: it is still asked live. False where
+   * there is more to take: it may no longer be read, or this device has added documents to it.
+   */
+  async dropCopy(collectionId: string): Promise<boolean> {
+    const readable = this.#init.policies.accessOf(collectionId, 'self') !== undefined
+    if (!readable || this.ownDocuments(collectionId) > 0) return false
+    await this.chooseCopy(collectionId, false)
+    return true
+  }
+
   /** The devices whose part of a collection is offered by others, with the companions that have it. */
   offered(collectionId: string): ReadonlyMap<string, { dataset: HeldDataset; holders: string[] }> {
     const parts = new Map<string, { dataset: HeldDataset; holders: string[] }>()
@@ -246,7 +257,9 @@ export class TeamCollections {
     for (const { policy } of policies.list()) {
       const { collectionId: id, name } = policy
       if (policies.isOwn(id)) continue
-      if (policies.accessOf(id, 'self')) {
+      // A home that lets this companion in no more has taken back what its policies said before.
+      const shutOut = this.#init.roads.find(policy.home)?.state === 'refused'
+      if (!shutOut && policies.accessOf(id, 'self')) {
         if (names.get(id) !== name) {
           shelf.put(id, name)
           onChange(id)

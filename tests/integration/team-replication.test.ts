@@ -104,11 +104,23 @@ it('drops the copy when the right to it is lost, or nobody wants it any more', a
 
   await share(b, id, [to(a, 'read', true)])
   await copied(a, id, b, 2)
+  // Deleted here, only the copy goes.
+  await a.api(`/api/collections/${id}`, { method: 'DELETE' })
+  await vi.waitFor(() => expect(here()).toEqual([false, false]), 10_000)
+  await collectionAt(a, id, { source: 'live', documents: 2, keepCopy: false })
+  await keepCopy(a, id)
+  await copied(a, id, b, 2)
   await share(b, id, [])
   await noCollectionAt(a, id)
   await vi.waitFor(() => expect(here()).toEqual([false, false]), 10_000)
+  await share(b, id, [to(a, 'read', true)])
+  await copied(a, id, b, 2)
   expect(await auditOf(b, `?device=${a.id}&action=sync`)).toContainEqual(expect.objectContaining({ allowed: true, collectionIds: [id] })) // prettier-ignore
-}, 60_000)
+  // A home that throws this companion out tells it no more; that it is shut out says enough.
+  await b.api(`/api/devices/${a.id}`, { method: 'DELETE' })
+  await noCollectionAt(a, id)
+  await vi.waitFor(() => expect(here()).toEqual([false, false]), 10_000)
+}, 90_000)
 
 it('brings a copy by way of a companion between two that never meet', async () => {
   const [a, b, hub] = (await team('Anna', 'Bernd', 'Hub')) as [TeamMember, TeamMember, TeamMember]
@@ -129,5 +141,4 @@ it('brings a copy by way of a companion between two that never meet', async () =
   await online(a, hub, false)
   const answer = await search(a, query, { collectionIds: [id] })
   expect(answer.hits[0]).toMatchObject({ owner: b.id, ownerName: 'Bernd' })
-  // Back after a while: what changed meanwhile comes along.
 }, 60_000)

@@ -104,6 +104,10 @@ export function vaultRoutes(services: GatewayServices): Hono<GatewayEnv> {
     if (rights.device !== 'self' || team.policies.isOwn(id)) rights.require(id, 'admin', 'remove')
     if (rights.device !== 'self' && !team.policies.isOwn(id)) throw new SiloError('access_missing')
     const name = team.policies.get(id)?.policy.name
+    if (!team.policies.isOwn(id) && teamPeers && (await teamPeers.collections.dropCopy(id))) {
+      rights.note({ action: 'remove', collectionIds: [id], allowed: true, ...(name === undefined ? {} : { detail: name }) }) // prettier-ignore
+      return context.body(null, 204)
+    }
     // An ingest into it would fill what is being removed.
     for (const run of services.runs.list({ activeOnly: true }))
       if (run.kind === 'ingest' && run.subject === id) {
