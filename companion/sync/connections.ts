@@ -264,8 +264,8 @@ export class Connections implements AsyncDisposable {
   }
 
   #arrived(connection: BepConnection): void {
-    const { address } = this.#init.roads?.find(connection.peerId ?? '') ?? {}
-    this.#init.onConnection(connection, partyOf(connection), address)
+    const host = hostOf(this.#init.roads?.find(connection.peerId ?? '')?.address)
+    this.#init.onConnection(connection, partyOf(connection), host)
   }
 }
 

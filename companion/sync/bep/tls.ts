@@ -114,7 +114,7 @@ export async function listenTls(
       open.add(socket)
       socket.once('close', () => open.delete(socket))
       unknown++
-      const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
+      const address = `${(socket.remoteAddress ?? '').replace(/^::ffff:/, '')}:${socket.remotePort ?? 0}`
       connection(socket, parts, bepId, parts.known(bepId), stop.signal)
         .then((found) => {
           if (parts.known(bepId)) parts.onConnection(found, address)
