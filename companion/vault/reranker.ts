@@ -21,6 +21,7 @@ export interface GgufRerankerInit {
 }
 
 interface Waiting {
+  readonly child: WorkerProcess
   resolve(scores: readonly number[]): void
   reject(error: SiloError): void
 }
@@ -62,9 +63,10 @@ export class GgufReranker implements Reranker {
     const limit = this.#init.limitMs ?? limitMs
     const ended = AbortSignal.any([signal, AbortSignal.timeout(limit)])
     const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>()
-    this.#waiting.set(id, { resolve, reject })
+    this.#waiting.set(id, { child, resolve, reject })
     // What is being computed cannot be called back, only ended.
     const abandon = (): void => {
+      if (this.#child === child) this.#child = undefined
       void child.close()
       const seconds = limit / 1000
       reject(signal.aborted ? (signal.reason as Error) : new SiloError('timeout', { params: { seconds } })) // prettier-ignore
@@ -96,7 +98,8 @@ export class GgufReranker implements Reranker {
       onMessage: (input) => this.#receive(child, input),
       onExit: () => {
         if (this.#child === child) this.#child = undefined
-        for (const { reject } of this.#waiting.values()) reject(new SiloError('engine_crashed'))
+        for (const { child: asked, reject } of this.#waiting.values())
+          if (asked === child) reject(new SiloError('engine_crashed'))
       },
     })
     this.#child = child

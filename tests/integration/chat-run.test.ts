@@ -189,6 +189,46 @@ describe('a grounded chat run', () => {
     expect(JSON.stringify(harness.engine.requests[0]!.prompt)).toContain('请只根据以上资料')
   })
 
+  it('says plainly that the vault does not hold it, names what is nearest, and asks no model', async () => {
+    const unreachable = [{ deviceId: 'peer-b', name: 'B', code: 'holder_away' }]
+    const id = open({ hits: [hit(1), hit(2)], found: false, unreachable }, ['collection-1'])
+    const asked = await harness.ask(id, 'What is the capital of Mongolia?')
+    const message = harness.conversations.message(id, asked.assistantId)
+    expect(message).toMatchObject({
+      outcome: 'done',
+      text: 'Your vault does not hold an answer to this. The nearest it has: “Handbook 1” [1], “Handbook 2” [2]. Could not be asked: B.',
+      citations: [
+        { marker: 1, documentId: 'doc-1' },
+        { marker: 2, documentId: 'doc-2' },
+      ],
+    })
+    expect(harness.engine.requests).toHaveLength(0)
+    const next = await harness.ask(id, '怎么做红烧肉？', asked.assistantId)
+    expect(harness.conversations.message(id, next.assistantId)?.text).toBe(
+      '你的知识库里没有这个问题的答案。最接近的内容是：《Handbook 1》[1]、《Handbook 2》[2]。未能询问：B。',
+    )
+  })
+
+  it('asks the vault nothing for what is said to the assistant itself', async () => {
+    const id = open({ hits: [hit(1)], found: false }, ['collection-1'])
+    const thanks = await harness.ask(id, 'Thank you!')
+    expect(harness.searches).toEqual([])
+    expect(harness.engine.requests).toHaveLength(1)
+    await harness.ask(id, '请把上面的回答翻译成英文', thanks.assistantId)
+    expect(harness.searches).toEqual([])
+    expect(harness.engine.requests).toHaveLength(2)
+  })
+
+  it('asks a question that leans on the one before together with it', async () => {
+    const id = open({ hits: [hit(1)] }, ['collection-1'])
+    const first = await harness.ask(id, 'What is the rent in Hamburg?')
+    await harness.ask(id, 'And in Antwerp?', first.assistantId)
+    expect(harness.searches.map(({ query }) => query)).toEqual([
+      'What is the rent in Hamburg?',
+      'What is the rent in Hamburg?\nAnd in Antwerp?',
+    ])
+  })
+
   it('says how many passages it left out for room', async () => {
     const hits = [1, 2, 3, 4].map((n) => hit(n, words(200, 'text')))
     const id = open({ hits, contextTokens: 800 }, ['collection-1'])

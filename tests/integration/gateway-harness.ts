@@ -21,6 +21,7 @@ import { RunRegistry } from '#companion/runs/registry.ts'
 import type { SpeechService } from '#companion/speech/speech-service.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
+import type { Unreachable } from '#shared/protocol/search.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
@@ -38,6 +39,9 @@ export interface HarnessOptions {
   readonly engine?: FakeEngine
   readonly contextTokens?: number
   readonly hits?: readonly SearchHit[]
+  /** Whether the hits answer; where nothing is said, any do. */
+  readonly found?: boolean
+  readonly unreachable?: readonly Unreachable[]
   readonly databasePath?: string
   /** Collections of this home; the vault behind them is empty. */
   readonly collections?: readonly { id: string; name: string }[]
@@ -71,7 +75,12 @@ export function createHarness(options: HarnessOptions = {}) {
     async search(request: { query: string; collectionIds: readonly string[] }) {
       searches.push(request)
       const hits = [...(options.hits ?? [])]
-      return { hits, understood: [], found: hits.length > 0, unreachable: [] }
+      return {
+        hits,
+        understood: [],
+        found: options.found ?? hits.length > 0,
+        unreachable: [...(options.unreachable ?? [])],
+      }
     },
   }
   const chat = new ChatService(
