@@ -59,8 +59,19 @@ export function unknownShare(question: string, hits: readonly RankedPassage[]): 
   return terms.filter((term) => !held.some((set) => holds(set, term))).length / terms.length
 }
 
+/** One question looks at the same few dozen passages several times; taking them apart is most of the work. */
+const keptPassages = 128
+const passages = new Map<string, Set<string>>()
+
 function heldTerms({ title, headings, text }: RankedPassage): Set<string> {
-  return new Set(termsOf([title, ...headings, text].join('\n'), 'document'))
+  const whole = [title, ...headings, text].join('\n')
+  const known = passages.get(whole)
+  if (known) return known
+  const terms = new Set(termsOf(whole, 'document'))
+  passages.set(whole, terms)
+  const oldest = passages.keys().next()
+  if (passages.size > keptPassages && !oldest.done) passages.delete(oldest.value)
+  return terms
 }
 
 function holds(held: ReadonlySet<string>, term: string): boolean {

@@ -73,7 +73,7 @@ export const rowTextSchema = v.strictTuple([v.string(), v.array(v.string()), v.s
 export type RowText = v.InferOutput<typeof rowTextSchema>
 
 /** Texts are read a block at a time, for the few rows that are shown. */
-const blockBytes = 128 * 1024
+const blockBytes = 32 * 1024
 
 const utf8 = new TextEncoder()
 

@@ -4,8 +4,8 @@ import { openVaultDatabase } from './database.ts'
 import type { LoadedSegment } from './loaded-collection.ts'
 import { rowTextSchema, type RowText } from './segment.ts'
 
-/** Blocks kept in memory: the passages of one answer and of the next. */
-const keptBlocks = 48
+/** Blocks kept in memory: 32 MB of them, the passages of the last few hundred questions. */
+const keptBlocks = 1024
 
 /** Reads the texts of rows, a block at a time. */
 export class TextReader {

@@ -92,19 +92,20 @@ async function searchCopies(
   const lists = [dense.sorted(), words.sorted()] as const
   const fused = fuse(lists, ({ of, row }) => `${order.get(of)}/${row}`, [1, textWeight])
   const near = new Map(lists[0].map(({ of, row, score }) => [`${order.get(of)}/${row}`, score]))
-  const candidates: SearchHit[] = []
-  for (const { item, score, ranks } of fused.slice(0, pool)) {
-    signal.throwIfAborted()
-    const [denseRank, textRank] = ranks
-    const similarity = near.get(`${order.get(item.of)}/${item.row}`)
-    candidates.push({
-      ...(await hitOf(shelf, collections.get(item.of)!, item.of, item.row)),
-      score,
-      ...(denseRank === undefined ? {} : { denseRank }),
-      ...(textRank === undefined ? {} : { textRank }),
-      ...(similarity === undefined ? {} : { similarity }),
-    })
-  }
+  // All at once: most of the time of a search would be waiting for one text after the other.
+  const candidates = await Promise.all(
+    fused.slice(0, pool).map(async ({ item, score, ranks: [denseRank, textRank] }) => {
+      const similarity = near.get(`${order.get(item.of)}/${item.row}`)
+      return {
+        ...(await hitOf(shelf, collections.get(item.of)!, item.of, item.row)),
+        score,
+        ...(denseRank === undefined ? {} : { denseRank }),
+        ...(textRank === undefined ? {} : { textRank }),
+        ...(similarity === undefined ? {} : { similarity }),
+      }
+    }),
+  )
+  signal.throwIfAborted()
   // By words alone nothing says how near a passage is: it is taken for an answer, in the order of its words.
   if (!vector) return { hits: withoutRepeats(candidates, limit), found: candidates.length > 0 }
   const hits = rankPassages(text, candidates).map(({ hit, score }) => ({ ...hit, score }))
