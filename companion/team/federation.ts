@@ -20,7 +20,8 @@ export interface FederationInit {
   readonly holderLimitMs?: number
 }
 
-const holderLimitMs = 4000
+/** Long enough to load a model that is not in memory. */
+const holderLimitMs = 6000
 const textLimitMs = 10_000
 /** What one request may ask for. */
 const mostHits = 50
