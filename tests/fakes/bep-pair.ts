@@ -78,6 +78,8 @@ class PairedPeer implements BepPeer {
   async #answer(request: BlockRequest, signal: AbortSignal): Promise<Uint8Array | undefined> {
     this.#check()
     const handler = await this.other.#handler.promise
+    // As on the wire: what was sent before arrives before.
+    await this.#last
     await this.#pause()
     const answer = await handler.request(request, signal)
     await this.#pause()

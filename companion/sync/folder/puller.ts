@@ -102,7 +102,7 @@ export class Puller {
 
   /** What is here changed: what failed because of it is tried anew. */
   changed(names: readonly string[]): void {
-    for (const name of names) this.#retries.done(name)
+    this.#retries.done(names)
     this.kick()
   }
 

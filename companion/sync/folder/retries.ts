@@ -1,3 +1,4 @@
+import { parentsOf } from './names.ts'
 import type { Need, Needs } from './needs.ts'
 
 const firstMs = 250
@@ -39,8 +40,13 @@ export class Retries {
     return first === Infinity ? undefined : first - now
   }
 
-  done(name: string): void {
-    this.#byName.delete(name)
+  /** These changed here: they, and what is in them, are tried anew. */
+  done(names: readonly string[]): void {
+    if (this.#byName.size === 0) return
+    const changed = new Set(names)
+    for (const name of this.#byName.keys())
+      if (changed.has(name) || parentsOf(name).some((parent) => changed.has(parent)))
+        this.#byName.delete(name)
   }
 
   clear(): void {
