@@ -75,7 +75,7 @@ test('it gets a name, a folder, and links that follow it', async () => {
   await page.getByRole('menuitem', { name: 'Rename or move' }).click()
   await page.getByTestId('move-path').fill('home/Roses')
   await page.getByRole('button', { name: 'Save' }).click()
-  await expect(page.getByText('links in 1 notes were mended')).toBeVisible()
+  await expect(page.getByText('links in 1 note were mended')).toBeVisible()
   expect(readFileSync(join(notes(), 'Untitled.md'), 'utf8')).toContain('[[Roses')
 })
 
@@ -117,7 +117,7 @@ test('two writers of one note are both kept until the person decides', async () 
 
 test('a conflict copy from sync is compared and resolved', async () => {
   writeFileSync(join(notes(), '旅行', '京都.sync-conflict-20261101-101010-ABCDEF7.md'), '# 京都三日\n\n改成五日。') // prettier-ignore
-  await page.getByRole('button', { name: '1 conflict copies' }).click()
+  await page.getByRole('button', { name: '1 conflict copy' }).click()
   await page.getByRole('button', { name: 'Compare' }).click()
   await expect(page.getByTestId('conflict-compare')).toContainText('改成五日')
   await page.getByRole('button', { name: 'Keep both' }).click()
