@@ -7,7 +7,8 @@ import { LanceStore } from '#companion/vault/lance-store.ts'
 import { TextFiles } from '#companion/vault/text-files.ts'
 import { VaultRecords } from '#companion/vault/vault-records.ts'
 import { Vault } from '#companion/vault/vault.ts'
-import { noteKind, notesCollectionId } from './notes.ts'
+import { noteKind, notesCollectionId, notesFolder } from './notes.ts'
+import { sealedNotesReader } from './sealed-notes.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 
 interface EmbedModels {
@@ -41,7 +42,7 @@ export function composeVault(
     records: new VaultRecords(database, deviceId),
     store,
     texts: new TextFiles(join(folder, 'texts'), seal),
-    extractor,
+    extractor: sealedNotesReader(extractor, notesFolder(home), seal),
     embedder,
     onChange,
     kindOf: (id) => (id === notesCollectionId(deviceId) ? noteKind : undefined),

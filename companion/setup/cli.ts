@@ -16,6 +16,7 @@ import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
 import { sync } from './cli/sync.ts'
 import { languageOf, Terminal } from './cli/terminal.ts'
+import { vault } from './cli/vault.ts'
 
 type Options = NonNullable<ParseArgsConfig['options']>
 
@@ -35,6 +36,7 @@ const commands: Record<
     run: ask,
   },
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
+  vault: { usage: 'usage_vault', options: { repair: { type: 'boolean' } }, run: vault },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
   pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
   devices: { usage: 'usage_devices', options: {}, run: devices },

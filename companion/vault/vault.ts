@@ -14,7 +14,7 @@ import type { VaultRecords } from './vault-records.ts'
 
 export interface VaultInit extends Omit<IngestParts, 'store' | 'own' | 'extractor'> {
   readonly store: LanceStore
-  readonly extractor: Extractor
+  readonly extractor: Pick<Extractor, 'extract'> & AsyncDisposable
   /** Called with the collection that changed. */
   readonly onChange: (collectionId: string) => void
   /** What the documents of a collection are, where it says more than their format. */

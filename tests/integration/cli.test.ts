@@ -217,6 +217,20 @@ test('reads a folder, says what could not be read, and answers from it with its 
   expect(missing.stderr).toContain('There is no file or folder at')
 })
 
+test('checks the vault, and repairs what it finds', async () => {
+  expect((await silo(['vault', 'frob'])).code).toBe(1)
+  const clean = await silo(['vault', 'check'])
+  expect(clean).toMatchObject({ code: 0 })
+  expect(clean.stdout).toContain('The vault is in order: 1 documents')
+  writeFileSync(join(home, 'vault', 'texts', `${'e'.repeat(32)}.txt`), 'of nobody')
+  const found = await silo(['vault', 'check'], { LC_ALL: 'zh_CN.UTF-8' })
+  expect(found.code).toBe(2)
+  expect(found.stdout).toContain('1 × 无对应文档的文本 · 未修复')
+  expect((await silo(['vault', 'check', '--repair'])).stdout).toContain('extracted texts of no document · repaired') // prettier-ignore
+  const last = JSON.parse((await silo(['vault', 'check', '--json'])).stdout.trim().split('\n').at(-1)!) as { report: unknown } // prettier-ignore
+  expect(last.report).toMatchObject({ findings: [], repair: false })
+})
+
 test('lists, imports and removes models', async () => {
   const list = await silo(['models'])
   expect(list.stdout).toMatch(/smollm2-135m\s+chat\s+98 MB\s+(installed|loaded|imported)/)

@@ -228,3 +228,28 @@ it('tries again what failed when it is asked to, not by itself', async () => {
   await open.vault.ingest({ collectionId, paths: [], only: [at('bad.pdf')] })(again.context)
   expect(again.events.filter(({ type }) => type === 'item-failed')).toHaveLength(1)
 })
+
+it('reads again what an older version read, and embeds nothing where the text is the same', async () => {
+  const before = named('travel.md')
+  open.records.database.exec(`UPDATE documents SET reader = 0, kind = NULL, length = NULL`)
+  const old = (await open.store.documents(collectionId, open.store.deviceId, signal)).get(
+    before.id,
+  )!
+  await open.store.putHeads(collectionId, new Map([[before.id, { ...old, title: 'Unsaid' }]]), signal) // prettier-ignore
+  const last = open.records.lastChange(collectionId)
+  expect(await ingest()).toMatchObject({ unchanged: 2, changed: 0 })
+  expect(embedded).toEqual([])
+  expect(named('travel.md')).toEqual(before)
+  const [change] = open.records.documentsSince(collectionId, last, 10)
+  expect(change!.contentChange).toBeLessThanOrEqual(last)
+  await consistent()
+  expect(await ingest()).toMatchObject({ unchanged: 2 })
+})
+
+it('takes names as long as a disk takes them', async () => {
+  const long = `${'n'.repeat(251)}.txt`
+  await write(long, 'A long name.')
+  await ingest()
+  expect(named(long)).toMatchObject({ title: 'n'.repeat(251) })
+  await consistent()
+})

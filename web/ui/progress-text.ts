@@ -11,6 +11,8 @@ const t = translator({
     chunking: 'Splitting into passages',
     embedding: 'Indexing passages',
     indexing: 'Building the search index',
+    paused: 'Held',
+    checking: 'Checking the vault',
     writing: 'Writing the index',
     removing: 'Removing what is gone',
     'loading-model': 'Loading the model',
@@ -26,6 +28,7 @@ const t = translator({
     moment: 'a moment left',
     added: '{n} new',
     changed: '{n} changed',
+    moved: '{n} moved',
     removed: '{n} removed',
     unchanged: '{n} unchanged',
     failed: '{n} not read',
@@ -39,6 +42,8 @@ const t = translator({
     chunking: '切分段落',
     embedding: '编入索引',
     indexing: '建立检索索引',
+    paused: '已暂停',
+    checking: '检查知识库',
     writing: '写入索引',
     removing: '移除已消失的内容',
     'loading-model': '载入模型',
@@ -54,6 +59,7 @@ const t = translator({
     moment: '即将完成',
     added: '新增 {n}',
     changed: '更新 {n}',
+    moved: '移动 {n}',
     removed: '移除 {n}',
     unchanged: '未变 {n}',
     failed: '未能读取 {n}',
@@ -68,6 +74,8 @@ const stages = new Set([
   'chunking',
   'embedding',
   'indexing',
+  'paused',
+  'checking',
   'writing',
   'removing',
   'loading-model',
@@ -97,7 +105,7 @@ export function remainingText(seconds: number | undefined): string {
 
 /** What a finished ingest did, e.g. `12 new · 3 changed`; zeros are left out. */
 export function countsText(counts: RunView['counts']): string {
-  const known = ['added', 'changed', 'removed', 'unchanged', 'failed'] as const
+  const known = ['added', 'changed', 'moved', 'removed', 'unchanged', 'failed'] as const
   return known
     .filter((key) => counts?.[key])
     .map((key) => t(key, { n: counts?.[key] ?? 0 }))

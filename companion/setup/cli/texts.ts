@@ -1,11 +1,13 @@
 import type { Language } from '#shared/errors/silo-error.ts'
 import { safetyTexts } from './safety-texts.ts'
 import { syncTexts } from './sync-texts.ts'
+import { vaultTexts } from './vault-texts.ts'
 
 /** What the command says, English and Chinese. `{name}` is filled from the parameters. */
 const texts = {
   ...safetyTexts,
   ...syncTexts,
+  ...vaultTexts,
   usage: {
     en: `Usage: silo COMMAND [options]
 
@@ -14,6 +16,7 @@ const texts = {
   doctor                Check this machine, the models and the companion
   ask "QUESTION"        Ask a model; the answer streams to standard output
   ingest PATH…          Read files and folders into a collection
+  vault check           Compare the vault's records, index and files; --repair
   models                List, fetch, remove or import models
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
@@ -32,6 +35,7 @@ const texts = {
   doctor                检查本机、模型和伴侣程序
   ask "问题"            向模型提问，回答会逐字输出
   ingest 路径…          将文件和文件夹读入资料集
+  vault check           对照检查知识库的记录、索引和文件；--repair 修复
   models                列出、下载、删除或导入模型
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
@@ -262,6 +266,8 @@ const stages: Record<string, Record<Language, string>> = {
   reading: { en: 'reading', zh: '正在读取' },
   extracting: { en: 'reading', zh: '正在读取' },
   embedding: { en: 'reading', zh: '正在读取' },
+  paused: { en: 'held', zh: '已暂停' },
+  checking: { en: 'checking', zh: '正在检查' },
   indexing: { en: 'indexing', zh: '正在建立索引' },
   downloading: { en: 'fetching', zh: '正在下载' },
   verifying: { en: 'verifying', zh: '正在校验' },
@@ -280,9 +286,11 @@ export function stageText(language: Language, stage: string): string {
 const counts: Record<string, Record<Language, string>> = {
   added: { en: 'added', zh: '新增' },
   changed: { en: 'changed', zh: '更新' },
+  moved: { en: 'moved', zh: '移动' },
   removed: { en: 'removed', zh: '移除' },
   unchanged: { en: 'unchanged', zh: '未变' },
   failed: { en: 'failed', zh: '失败' },
+  skipped: { en: 'passed over', zh: '跳过' },
   chunks: { en: 'passages', zh: '段落' },
 }
 
