@@ -35,7 +35,8 @@ export async function* homeContents(
     if (left.has(entry.name) || entry.name.startsWith('.') || entry.name.endsWith('.new')) continue
     if (entry.name === 'vault') yield* vaultContents(home, options)
     else if (entry.isFile()) yield { name: entry.name, path: join(home, entry.name) }
-    else if (entry.isDirectory()) yield* filesUnder(home, entry.name)
+    // What other devices were told of these folders is void once they are restored: it is found out anew.
+    else if (entry.isDirectory() && entry.name !== 'sync') yield* filesUnder(home, entry.name)
   }
 }
 
