@@ -1,4 +1,5 @@
 import type { Region } from '#shared/contracts/text-recognizer.ts'
+import { pageRows } from '#shared/vault/page-rows.ts'
 
 /** A number on a page, and how it may read. */
 export interface Figure {
@@ -137,28 +138,12 @@ function isSum(parts: readonly (number | undefined)[], total: number | undefined
   return near(sum, total)
 }
 
-const middle = ({ y, height }: Region): number => y + height / 2
-
 function rowsOf(figures: readonly Figure[]): number[][] {
-  const rows: number[][] = []
-  const order = figures.map((_, index) => index).sort((a, b) => middle(figures[a]!.region) - middle(figures[b]!.region)) // prettier-ignore
-  for (const index of order) {
-    const { region } = figures[index]!
-    const row = rows.at(-1)
-    const first = row && figures[row[0]!]!.region
-    if (
-      row &&
-      first &&
-      Math.abs(middle(first) - middle(region)) < Math.min(first.height, region.height) / 2
-    )
-      // prettier-ignore
-      row.push(index)
-    else rows.push([index])
-  }
+  const placed = figures.map(({ region }, index) => ({ region, index }))
   // Wider rows are lists of figures rather than calculations.
-  return rows
+  return pageRows(placed)
     .filter((row) => row.length <= 12)
-    .map((row) => row.sort((a, b) => figures[a]!.region.x - figures[b]!.region.x))
+    .map((row) => row.map(({ index }) => index))
 }
 
 /** Figures under each other: their right or their left edges are at the same place. */

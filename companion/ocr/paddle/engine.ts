@@ -8,6 +8,7 @@ import type {
   Region,
   Turn,
 } from '#shared/contracts/text-recognizer.ts'
+import { pageRows } from '#shared/vault/page-rows.ts'
 import { quarterTurned, scaled, turned, upright } from '../gray.ts'
 import type { PageEngine } from '../page-engine.ts'
 import { loadRuntime, type Runtime, type Session, type Tensor } from './runtime.ts'
@@ -105,7 +106,7 @@ class Paddle {
     const regions = askew ? (await this.#find(page)).regions : found.regions
     const lines = await this.readLines(page, regions)
     const read = lines.filter(({ text, certainty }) => text && certainty >= least)
-    return { lines: inReadingOrder(read), turn: { quarters, angle } }
+    return { lines: pageRows(read).flat(), turn: { quarters, angle } }
   }
 
   /** How sure the reading of some long lines is: low where the page stands on its head. */
@@ -182,23 +183,4 @@ class Paddle {
     const outputs = await session.run({ [session.inputNames[0]!]: tensor })
     return outputs[session.outputNames[0]!]!
   }
-}
-
-/** Lines whose middles are at the same height are read from left to right. */
-export function inReadingOrder<T extends { readonly region: Region }>(lines: readonly T[]): T[] {
-  const middle = ({ region }: T): number => region.y + region.height / 2
-  const rows: T[][] = []
-  for (const line of lines.toSorted((a, b) => middle(a) - middle(b))) {
-    const row = rows.at(-1)
-    const first = row?.[0]
-    if (
-      row &&
-      first &&
-      Math.abs(middle(first) - middle(line)) < Math.min(first.region.height, line.region.height) / 2
-    )
-      // prettier-ignore
-      row.push(line)
-    else rows.push([line])
-  }
-  return rows.flatMap((row) => row.toSorted((a, b) => a.region.x - b.region.x))
 }

@@ -1,4 +1,5 @@
 import type { Picture, RecognizedLine, RecognizedPage } from '#shared/contracts/text-recognizer.ts'
+import { pageRows } from '#shared/vault/page-rows.ts'
 import type { TextBuilder } from './extracted.ts'
 
 /** Has the text of a page read. @throws SiloError ocr_failed; the reason to give up */
@@ -51,19 +52,9 @@ export function addRecognized(builder: TextBuilder, lines: readonly RecognizedLi
   if (open.length > 0) close()
 }
 
-const middle = ({ region }: RecognizedLine): number => region.y + region.height / 2
-
 /** What stands at one height, from left to right; wide gaps part the cells of a table. */
 function rowsOf(lines: readonly RecognizedLine[]): Row[] {
-  const groups: RecognizedLine[][] = []
-  for (const line of lines.toSorted((a, b) => middle(a) - middle(b))) {
-    const first = groups.at(-1)?.[0]
-    const level = first && Math.abs(middle(first) - middle(line)) < Math.min(first.region.height, line.region.height) / 2 // prettier-ignore
-    if (level) groups.at(-1)!.push(line)
-    else groups.push([line])
-  }
-  return groups.map((group) => {
-    const sorted = group.toSorted((a, b) => a.region.x - b.region.x)
+  return pageRows(lines).map((sorted) => {
     const heights = sorted.map(({ region }) => region.height)
     let text = ''
     let cells = 1
