@@ -8,6 +8,7 @@ import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import { bepIdentity } from '#companion/sync/bep/identity.ts'
+import { readEnvelope } from '#companion/seal/seal.ts'
 import { LocalDiscovery } from '#companion/sync/local-discovery.ts'
 import { SyncRecords } from '#companion/sync/sync-records.ts'
 import { SyncService, type SyncServiceInit } from '#companion/sync/sync-service.ts'
@@ -48,6 +49,7 @@ export async function composeSync(parts: Parts): Promise<SyncService> {
     database: index,
     home: config.home,
     notesPath: parts.notesPath,
+    notesEncrypted: () => readEnvelope(config.home)?.notes === true,
     openFolder,
     roads: parts.roads,
     discovery: (onFound) => new LocalDiscovery({ bepId: identity.bepId, onFound, log }),

@@ -27,6 +27,8 @@ export interface SyncServiceInit {
   /** The data folder: nothing in it but the notes is a folder to be shared. */
   readonly home: string
   readonly notesPath: string
+  /** True while the notes lie encrypted on the disk: then they are of no use to anybody else. */
+  notesEncrypted?(): boolean
   openFolder(init: FolderInit): FolderEngine
   readonly roads?: PeerRoads
   discovery?: ConnectionsInit['discovery']
@@ -182,7 +184,7 @@ export class SyncService implements SyncMounts, AsyncDisposable {
     this.refresh()
   }
 
-  /** @throws SiloError conflict, device_unknown, sync_folder_overlaps, path_not_absolute, path_not_found, path_denied */
+  /** @throws SiloError conflict, device_unknown, sync_notes_encrypted, sync_folder_overlaps, path_not_absolute, path_not_found, path_denied */
   addFolder(folder: AddSyncFolder): void {
     const { home, notesPath, records } = this.#init
     if (this.#find(folder.id)) throw new SiloError('conflict', { field: 'id' })
@@ -190,6 +192,7 @@ export class SyncService implements SyncMounts, AsyncDisposable {
     const taken = records.folders().map(({ path }) => path)
     const isNotes = folder.kind === 'notes'
     if (!isNotes && folder.path === undefined) throw new SiloError('bad_request', { params: { detail: 'path' }, field: 'path' }) // prettier-ignore
+    if (isNotes) this.#requireReadable('notes')
     if (isNotes && taken.includes(notesPath)) throw new SiloError('conflict', { field: 'kind' })
     const path = isNotes ? notesPath : syncFolderPath(folder.path!, home, taken)
     records.addFolder({ ...folder, label: folder.label || folder.id, path })
@@ -202,6 +205,7 @@ export class SyncService implements SyncMounts, AsyncDisposable {
   async patchFolder(id: string, changes: PatchSyncFolder): Promise<void> {
     const before = this.#folder(id)
     if (changes.devices) this.#requireDevices(changes.devices)
+    if (changes.paused === false) this.#requireReadable(before.kind)
     this.#init.records.patchFolder(before, changes)
     const after = this.#folder(id)
     const open = this.#open.get(id)
@@ -272,7 +276,8 @@ export class SyncService implements SyncMounts, AsyncDisposable {
       kind: record.kind,
       permits: ({ key }) => this.#shares.get(id)?.has(key) ?? false,
     }
-    if (record.paused) engine.pause()
+    const isUnreadable = record.kind === 'notes' && this.#init.notesEncrypted?.() === true
+    if (record.paused || isUnreadable) engine.pause()
     const unmount = this.mount(folder)
     this.#open.set(id, {
       folder,
@@ -389,6 +394,11 @@ export class SyncService implements SyncMounts, AsyncDisposable {
     const open = this.#open.get(id)
     if (!open) throw new SiloError('sync_folder_unknown')
     return open.folder.engine
+  }
+
+  #requireReadable(kind: FolderRecord['kind']): void {
+    if (kind === 'notes' && this.#init.notesEncrypted?.())
+      throw new SiloError('sync_notes_encrypted')
   }
 
   #requireDevices(ids: readonly string[]): void {

@@ -21,6 +21,12 @@ export const vaultErrors = define({
     en: 'The folder {path} lies within another one that is synchronised, holds one, or is part of Silo’s own data.',
     zh: '文件夹 {path} 位于另一个同步文件夹之内、包含同步文件夹，或属于 Silo 自身的数据。',
   },
+  sync_notes_encrypted: {
+    httpStatus: 409,
+    retryable: false,
+    en: 'The notes are encrypted on this device, so other devices could not read them. Encrypt with `--no-notes` to share them.',
+    zh: '本机的笔记已加密，其他设备无法读取。若要共享，请使用 `--no-notes` 方式加密。',
+  },
   sync_port_in_use: {
     httpStatus: 409,
     retryable: true,
