@@ -368,6 +368,7 @@ async function build(
     notes,
     clips: new Clips(notes),
     retrieval,
+    vaultIndex: index.store,
     team,
     teamPeers,
     settings,

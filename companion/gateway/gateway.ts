@@ -28,6 +28,7 @@ import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
 import { teamRoutes } from './routes/team.ts'
 import { syncRoutes } from './routes/sync.ts'
+import { vaultIndexRoutes } from './routes/vault-index.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { GatewayServices } from './services.ts'
@@ -79,6 +80,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', modelRoutes(services))
   app.route('/api', pageModelRoutes(services))
   app.route('/api', vaultRoutes(services))
+  app.route('/api', vaultIndexRoutes(services))
   if (services.ingest) app.route('/api', ingestRoutes(services.ingest))
   if (services.notes) app.route('/api', notesRoutes(services.notes))
   if (services.clips) app.route('/api', clipRoutes(services.clips))

@@ -23,6 +23,7 @@ import type { Federation } from '#companion/team/federation.ts'
 import type { Policies } from '#companion/team/policies.ts'
 import type { Sharing } from '#companion/team/sharing.ts'
 import type { TeamCollections } from '#companion/team/team-collections.ts'
+import type { VaultStore } from '#shared/contracts/vault-store.ts'
 import type { Conversation, Message } from '#shared/domain/conversation.ts'
 import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
@@ -162,6 +163,7 @@ export interface GatewayServices {
   readonly models: ModelService
   readonly vault: VaultService
   readonly retrieval: RetrievalService
+  readonly vaultIndex?: Pick<VaultStore, 'datasets'>
   readonly team: TeamService
   readonly settings: SettingsStore
   readonly keys: KeyStore

@@ -13,6 +13,7 @@ import {
   documentListSchema,
   searchResponseSchema,
 } from '#shared/protocol/api.ts'
+import { vaultIndexSchema } from '#shared/protocol/vault-index.ts'
 import { createFakeEngine } from '#tests/fakes/engine.ts'
 import type { Loose } from './gateway-harness.ts'
 import { testModelState } from './openai-server.ts'
@@ -99,6 +100,9 @@ describe('the vault over the whole companion', () => {
       await api(`/documents/${pump!.documentId}/text?start=${pump!.start}&length=20000`),
     )
     expect(text.text).toContain('every 500 hours')
+    const index = v.parse(vaultIndexSchema, await api(`/collections/${collectionId}/index`))
+    expect(index.datasets).toMatchObject([{ own: true, chunks: 2, index: { kind: 'exact' } }])
+    expect(await api('/collections/none-such-1/index')).toMatchObject({ error: { code: 'collection_unknown' } }) // prettier-ignore
     const page = await api(`/collections/${collectionId}/documents?query=pump`)
     expect(v.parse(documentListSchema, page)).toMatchObject({ total: 1 })
   })
