@@ -11,6 +11,7 @@ import {
   fstatSync,
   ftruncateSync,
   futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -163,79 +164,85 @@ function settle(tree: SafeTree, item: Placement, touched: Set<string>): Placed {
     item.make !== 'metadata'
   )
     return { code: 'changed' }
-  if (there && item.conflict !== undefined && !there.isDirectory())
+  if (there && item.conflict !== undefined && !there.isDirectory()) {
+    if (tree.stat(item.conflict)) return { code: 'changed' }
     renameSync(path, tree.path(item.conflict))
-  else if (there?.isDirectory() && item.replaces === 'directory')
+  } else if (there?.isDirectory() && item.replaces === 'directory')
     clearDirectory(tree, name, path, item.deletable ?? [])
   else if (there && item.replaces === 'other') unlinkSync(path)
-  if (item.make === 'nothing') {
-    if (there && !there.isDirectory() && item.conflict === undefined && item.replaces !== 'other')
-      unlinkSync(path)
-  } else make(tree, item, path, isWanted === true, touched)
   touched.add(folder)
-  const now = tree.stat(name)
-  return { stat: now ? statText(now) : '' }
+  if (item.make !== 'nothing') return { stat: make(tree, item, path, isWanted === true, touched) }
+  if (there && !there.isDirectory() && item.conflict === undefined && item.replaces !== 'other')
+    unlinkSync(path)
+  return { stat: '' }
 }
 
+/**
+ * Returns the state on disk of what was made, taken before it has its name: what a person writes there in the next
+ * moment must not be taken for what was made.
+ */
 function make(
   tree: SafeTree,
   item: Placement,
   path: string,
   exists: boolean,
   touched: Set<string>,
-): void {
+): string {
   switch (item.make) {
-    case 'directory':
+    case 'directory': {
       if (!exists) mkdirSync(path)
       if (item.mode !== undefined) chmodSync(path, item.mode)
-      return
+      const made = tree.stat(item.name)
+      return made ? statText(made) : ''
+    }
     case 'symlink': {
-      const temporary = tree.path(temporaryName(item.name))
-      rmSync(temporary, { force: true })
-      symlinkSync(item.target!, temporary)
-      renameSync(temporary, path)
-      return
+      const temporary = temporaryName(item.name)
+      rmSync(tree.path(temporary), { force: true })
+      symlinkSync(item.target!, tree.path(temporary))
+      const made = tree.stat(temporary)
+      renameSync(tree.path(temporary), path)
+      return made ? statText(made) : ''
     }
     case 'moved': {
       const from = tree.stat(item.from!)
       if (!from?.isFile() || statText(from) !== item.fromExpect)
         throw Object.assign(new Error('the file to move has changed'), { code: 'moved-changed' })
       const source = tree.path(item.from!)
-      dress(source, item)
+      const stat = dress(source, item)
       renameSync(source, path)
       touched.add(splitName(item.from!)[0])
-      return
+      return stat
     }
     case 'metadata':
-      dress(path, item)
-      return
+      return dress(path, item)
     default: {
       const temporary = tree.path(temporaryName(item.name))
-      dress(temporary, item)
+      const stat = dress(temporary, item)
       renameSync(temporary, path)
+      return stat
     }
   }
 }
 
-/** Time and permissions, set through a descriptor: a link put in the way is not followed. */
-function dress(path: string, item: Placement): void {
-  if (item.make === 'metadata' && item.modifiedS === undefined) {
-    if (item.mode !== undefined) chmodSync(path, item.mode)
-    return
-  }
-  const time = item.modifiedS! + (item.modifiedNs ?? 0) / 1e9
+/** Time and permissions, set through a descriptor: a link put in the way is not followed. Returns the state then. */
+function dress(path: string, item: Placement): string {
   if (process.platform === 'win32') {
-    utimesSync(path, time, time)
-    return
+    setTime(item, (time) => utimesSync(path, time, time))
+    return statText(lstatSync(path, { bigint: true }))
   }
-  const fd = openSync(path, constants.O_RDONLY | noFollow)
+  const fd = openSync(path, constants.O_RDONLY | noFollow | (constants.O_NONBLOCK ?? 0))
   try {
     if (item.mode !== undefined) fchmodSync(fd, item.mode)
     else if (item.make === 'data' || item.make === 'temporary') fchmodSync(fd, 0o666 & ~umask)
-    futimesSync(fd, time, time)
+    setTime(item, (time) => futimesSync(fd, time, time))
+    return statText(fstatSync(fd, { bigint: true }))
   } finally {
     closeSync(fd)
   }
+}
+
+function setTime(item: Placement, set: (seconds: number) => void): void {
+  if (item.modifiedS !== undefined) set(item.modifiedS + (item.modifiedNs ?? 0) / 1e9)
 }
 
 /** Worker threads may not ask for it without changing it. */
