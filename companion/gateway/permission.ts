@@ -78,8 +78,8 @@ export function requireCollections(rights: Rights, collectionIds: readonly strin
 }
 
 /**
- * Whose runs and changes a caller sees: chats of its own space, what goes on in collections it may read, and other
- * work unless it is a guest. Asked for every message, so that a right that is lost is lost at once.
+ * Whose runs and changes a caller sees: chats of its own space, what goes on in collections it may read, and models
+ * that come unless it is a guest. Asked for every message, so that a right that is lost is lost at once.
  */
 export class Sight {
   readonly #caller: Caller
@@ -105,7 +105,9 @@ export class Sight {
     if (kind === 'chat') return space === spaceOf(this.#caller)
     if (kind === 'ingest' && this.#rights.device !== 'self')
       return this.#rights.may(subject, 'read')
-    return space === spaceOf(this.#caller) || roleOf(this.#caller) !== 'guest'
+    // Checks and backups are the owners' business; that a model comes is everybody's who may change something.
+    const isOpen = kind === 'download' && roleOf(this.#caller) !== 'guest'
+    return isOpen || roleOf(this.#caller) === 'owner' || space === spaceOf(this.#caller)
   }
 
   /** @throws SiloError run_unknown, also where the caller may not know of the run */

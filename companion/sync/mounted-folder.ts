@@ -19,6 +19,8 @@ export interface MountedFolder {
   readonly engine: FolderEngine
   readonly kind: SyncKind
   permits(party: SyncParty, operation: 'read' | 'write'): boolean
+  /** Hears of a block that was asked for and not permitted. */
+  refused?(party: SyncParty): void
 }
 
 /** What the rest of the companion uses of sync: datasets and policies travel by it. */

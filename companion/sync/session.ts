@@ -84,7 +84,13 @@ export class SyncSession implements BepHandler {
     signal: AbortSignal,
   ): Promise<{ data: Uint8Array } | { error: BlockError }> {
     const mounted = this.#attached.get(request.folder)
-    if (!mounted?.permits(this.party, 'read')) return { error: blockError.noSuchFile }
+    if (!mounted?.permits(this.party, 'read')) {
+      const { folder: id } = request
+      for (const folder of this.#init.folders())
+        if (folder.engine.id === id && !folder.permits(this.party, 'read'))
+          folder.refused?.(this.party)
+      return { error: blockError.noSuchFile }
+    }
     return mounted.engine.request(this.peer, request, signal)
   }
 

@@ -147,17 +147,17 @@ describe('policies of this home', () => {
   })
 })
 
-describe('policies of another home', () => {
-  const pairOf = () => {
-    const home = side([contracts])
-    const holder = side()
-    home.devices.push({ id: holder.id, role: 'member' })
-    home.policies.refresh()
-    holder.devices.push({ id: home.id, role: 'guest' })
-    holder.policies.refresh()
-    return { home, holder }
-  }
+function pairOf() {
+  const home = side([contracts])
+  const holder = side()
+  home.devices.push({ id: holder.id, role: 'member' })
+  home.policies.refresh()
+  holder.devices.push({ id: home.id, role: 'guest' })
+  holder.policies.refresh()
+  return { home, holder }
+}
 
+describe('policies of another home', () => {
   it('are taken, enforced, and never replaced by older ones', () => {
     const { home, holder } = pairOf()
     const first = home.policies.get(contracts.id)!

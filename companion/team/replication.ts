@@ -213,6 +213,8 @@ export class Replication implements AsyncDisposable {
       engine,
       kind: 'index',
       permits: (party, operation) => this.#permits(collectionId, owner, party, operation),
+      refused: ({ peerId, key }) =>
+        this.#init.audit.record({ device: peerId ?? key, action: 'sync', collectionIds: [collectionId], allowed: false }), // prettier-ignore
     })
     look()
   }
@@ -233,7 +235,9 @@ export class Replication implements AsyncDisposable {
       return mayCopy
     }
     const policy = policies.get(collectionId)?.policy
-    if (owner === self || peerId === policy?.home || companion.role === 'owner') return true
+    // What this device writes is heard of by nobody who may not have it.
+    if (owner === self) return mayCopy
+    if (peerId === policy?.home || companion.role === 'owner') return true
     const level = policies.accessOf(collectionId, peerId)?.level
     return peerId === owner ? reaches(level, 'write') : mayCopy
   }

@@ -69,14 +69,15 @@ export class LinkDevice {
   /** Pairs by the link; `change` spoils what is sent. Returns the companion's answer. */
   async pair(
     link: string,
-    options: { road?: Road; secret?: string; proofFor?: string; name?: string } = {},
+    options: { road?: Road; secret?: string; proofFor?: string; name?: string; kind?: 'browser' | 'companion' } = {}, // prettier-ignore
   ): Promise<PairReply> {
     const invitation = decodeInvitation(link)
     const connection = await this.dial(invitation.addresses, options.road)
     const messages = new JsonMessages(await this.stream(connection, pairProtocol))
     const ends = { companionId: invitation.companionId, clientId: options.proofFor ?? this.id }
     const proof = await clientProof(options.secret ?? invitation.secret, ends)
-    await messages.send({ type: 'hello', name: options.name ?? 'Phone', kind: 'browser', proof })
+    const { name = 'Phone', kind = 'browser' } = options
+    await messages.send({ type: 'hello', name, kind, proof })
     const reply = await messages.next(pairReplySchema, 10_000)
     if (reply.type === 'paired' && reply.proof !== (await companionProof(invitation.secret, ends)))
       throw new Error('the companion could not prove itself')
