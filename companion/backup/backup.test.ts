@@ -30,6 +30,7 @@ beforeEach(() => {
     'vault/index/c/d/chunks.lance/_versions',
     'vault/index/c/d/chunks.lance/data',
     'uploads/.partial',
+    'sync',
   ])
     // prettier-ignore
     mkdirSync(join(home, name), { recursive: true })
@@ -48,6 +49,7 @@ beforeEach(() => {
     'uploads/.partial/half': 'half',
     'companion.pid': '1',
     'seal.json': '{}',
+    'sync/index.db': 'index',
   }))
     writeFileSync(join(home, name), text)
 })
