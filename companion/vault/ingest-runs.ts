@@ -27,6 +27,8 @@ interface Active {
   readonly cancel: AbortController
   readonly finished: Promise<void>
   readonly finish: () => void
+  /** Other work than reading: a reading waits for it and is not refused. */
+  readonly isAlone?: true
 }
 
 /** A start that was prepared begins at once; one that did not was given up before it began. */
@@ -60,7 +62,8 @@ export class IngestRuns {
    */
   start(request: IngestRequest): RunExecutor {
     const { collectionId, paths } = request
-    if (this.#reserved(collectionId))
+    const before = this.#reserved(collectionId)
+    if (before && !before.isAlone)
       throw new SiloError('conflict', { params: { detail: 'this collection is being read' } })
     for (const path of paths)
       if (!isAbsolute(path) || path.includes('\0'))
@@ -76,6 +79,7 @@ export class IngestRuns {
       this.#init.onChange(collectionId)
       try {
         const signal = AbortSignal.any([run.signal, cancel.signal])
+        if (before) await Promise.race([before.finished, aborted(signal)])
         const roots = await this.#roots(request)
         return await ingest(collectionId, roots, this.#init, { id: run.id, signal, emit: (body) => run.emit(body) }, this.#options(request)) // prettier-ignore
       } catch (error) {
@@ -93,9 +97,10 @@ export class IngestRuns {
     if (this.#reserved(collectionId)) return undefined
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
     const cancel = new AbortController()
-    this.#active.set(collectionId, { runId: '', reservedAt: Date.now(), cancel, finished, finish })
+    const active: Active = { runId: '', reservedAt: Date.now(), cancel, finished, finish, isAlone: true } // prettier-ignore
+    this.#active.set(collectionId, active)
     return work().finally(() => {
-      this.#active.delete(collectionId)
+      if (this.#active.get(collectionId) === active) this.#active.delete(collectionId)
       finish()
     })
   }

@@ -37,7 +37,7 @@ export class Vault implements AsyncDisposable {
   /** Finishes or undoes what a process that was killed left half written. Called once, before anything is read. */
   async recover(signal: AbortSignal): Promise<void> {
     for (const { id } of this.names())
-      await recoverWrites(id, { ...this.#init, own: this.#own }, signal)
+      await this.#ingests.alone(id, () => recoverWrites(id, { ...this.#init, own: this.#own }, signal)) // prettier-ignore
   }
 
   collections(): Collection[] {

@@ -61,6 +61,16 @@ describe('the check of the vault', () => {
     expect((await check(false)).report).toMatchObject({ collections: 1, documents: 5, findings: [], repair: false }) // prettier-ignore
   })
 
+  it('keeps readings waiting that start meanwhile, and leaves out what is being read', async () => {
+    const checking = check(false)
+    const reading = open.vault.ingest({ collectionId, paths: [] })(runOf(signal).context)
+    expect((await checking).report).toMatchObject({ findings: [], busy: [] })
+    expect((await reading).counts).toMatchObject({ unchanged: 5 })
+    const again = open.vault.ingest({ collectionId, paths: [] })(runOf(signal).context)
+    expect((await check(false)).report).toMatchObject({ busy: [collectionId] })
+    await again
+  })
+
   it('drops chunks of no document', async () => {
     const document = 'f'.repeat(32)
     await open.store.replaceDocument(collectionId, document, [chunkOf(document, 'number of nobody')], signal) // prettier-ignore
