@@ -1,8 +1,10 @@
 import 'fake-indexeddb/auto'
 import { IDBFactory, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Document } from '#shared/domain/vault.ts'
 import { encodeReplicaPage, quantize } from '#shared/protocol/replica-page.ts'
 import type { ReplicaCursor, ReplicaDocument } from '#shared/protocol/replica.ts'
+import type { SearchFilters } from '#shared/protocol/search.ts'
 import { chooseCopy, removeCopy, setBudget, vaultCopies, vaultCopy } from './copies.ts'
 import { closeVaultDatabase, openVaultDatabase } from './database.ts'
 import { FeedWriter } from './feed-writer.ts'
@@ -30,6 +32,7 @@ interface Said {
   from?: number
   state?: ReplicaDocument['state']
   title?: string
+  document?: Partial<Document>
 }
 
 function page(
@@ -46,9 +49,10 @@ function page(
       from = 0,
       state = 'complete',
       title = documentId,
+      document = {},
     }): ReplicaDocument => ({
       // prettier-ignore
-      document: { id: documentId, collectionId: id, path: `/${title}.md`, title, mediaType: 'text/markdown', size: 9, modifiedAt: 5, chunks: texts.length }, // prettier-ignore
+      document: { id: documentId, collectionId: id, path: `/${title}.md`, title, mediaType: 'text/markdown', size: 9, modifiedAt: 5, chunks: texts.length, ...document }, // prettier-ignore
       change,
       from,
       state,
@@ -127,6 +131,18 @@ describe('a copy of a collection', () => {
     expect(text.text.indexOf('is serviced')).toBe(2)
     expect(await listDocuments(shelf, id, { query: 'A', offset: 0, limit: 5 })).toMatchObject({ total: 1, documents: [{ id: 'a' }] }) // prettier-ignore
     await expect(readDocument(shelf, 'nowhere', { start: 0, length: 5 })).rejects.toMatchObject({ code: 'document_unknown' }) // prettier-ignore
+  })
+
+  it('searches only what a question is narrowed to', async () => {
+    const texts = ['The contract ends in May.']
+    await writer.apply(id, start, page({ since: 3 }, [{ id: 'old', change: 1, texts, document: { date: 1000, kind: 'mail', mediaType: 'message/rfc822' } }, { id: 'new', change: 2, texts, document: { date: 9000, owner: 'desk' } }, { id: 'plain', change: 3, texts }]), Date.now()) // prettier-ignore
+    // The same words three times are one passage to whoever reads them.
+    expect(await found({})).toHaveLength(1)
+    expect(await found({ since: 5000 })).toEqual(['new'])
+    expect(await found({ until: 5000, kinds: ['mail'] })).toEqual(['old'])
+    expect(await found({ owners: ['desk'] })).toEqual(['new'])
+    expect(await found({ types: ['markdown'], until: 100 })).toEqual(['plain'])
+    expect(await found({ types: ['pdf'] })).toEqual([])
   })
 
   it('follows edits, renames and deletions, also when it is opened anew', async () => {
@@ -285,6 +301,12 @@ describe('a copy of a collection', () => {
     expect(await vaultCopy(id)).toMatchObject({ cursor: start, documents: 0, bytes: 0 })
   })
 })
+
+/** Documents that hold "contract" among those that fit. */
+async function found(filters: SearchFilters): Promise<string[]> {
+  const query = { text: 'contract', vector: direction(100), modelId: 'e5', collectionIds: [], limit: 5, filters } // prettier-ignore
+  return (await search(shelf, query, signal)).map(({ documentId }) => documentId)
+}
 
 /** The hits of a search, or its refusal. */
 async function search(...given: Parameters<typeof searchVault>) {
