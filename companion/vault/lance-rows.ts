@@ -2,7 +2,7 @@ import { Field, FixedSizeList, Float32, Int32, List, Schema, Utf8 } from 'apache
 import type { OwnedChunk, StoreHit, StoredChunk } from '#shared/contracts/vault-store.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { parseDocumentHead, type DocumentHead } from '#shared/vault/document-head.ts'
-import { termsOf } from './terms.ts'
+import { termsOf } from '#shared/vault/terms.ts'
 
 /** What a search gives back of a row. */
 export const hitColumns = ['id', 'document_id', 'ordinal', 'text', 'headings', 'start', 'end', 'page'] // prettier-ignore

@@ -1,5 +1,5 @@
-import { fuse } from '#companion/vault/fusion.ts'
-import { termsOf } from '#companion/vault/terms.ts'
+import { fuse } from '#shared/vault/fusion.ts'
+import { termsOf } from '#shared/vault/terms.ts'
 import type { StoredChunk, StoreHit, VaultStore } from '#shared/contracts/vault-store.ts'
 
 export interface FakeVaultStore extends VaultStore {

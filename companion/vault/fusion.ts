@@ -1,1 +1,0 @@
-export { fuse, type Fused } from '#shared/vault/fusion.ts'

@@ -1,1 +1,0 @@
-export { termsOf } from '#shared/vault/terms.ts'
