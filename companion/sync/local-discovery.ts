@@ -109,7 +109,7 @@ export function readAnnouncement(
   try {
     const reader = new ProtoReader(packet.subarray(4))
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (tag === 0x0a) bepId = reader.bytes().slice()
+      if (tag === 0x0a) bepId = reader.copy()
       else if (tag === 0x12) {
         const text = reader.string()
         const address = text.startsWith('tcp') ? parseSyncAddress(text.replace('://:', '://0.0.0.0:')) : undefined // prettier-ignore

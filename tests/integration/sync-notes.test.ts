@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import type { AddSyncFolder } from '#shared/protocol/sync.ts'
 import { Closers, SyncHome } from './sync-harness.ts'
 
 const closers = new Closers()
 afterEach(() => closers.close())
 
-const notes = { id: 'notes', label: '', kind: 'notes', type: 'sendreceive', devices: [] } as const
+const notes: AddSyncFolder = { id: 'notes', label: '', kind: 'notes', type: 'sendreceive', devices: [] } // prettier-ignore
 
 test('notes that lie encrypted on the disk are not shared, nor gone on with once they are', async () => {
   let encrypted = true

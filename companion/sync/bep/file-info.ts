@@ -80,7 +80,7 @@ export function readFile(reader: ProtoReader): FileInfo {
         if (file.symlinkTarget.includes('\ufffd')) file.invalid = true
         break
       case 0x92:
-        file.blocksHash = reader.bytes().slice()
+        file.blocksHash = reader.copy()
         break
       default:
         reader.skip(tag)
@@ -133,7 +133,7 @@ function readBlock(reader: ProtoReader): BlockInfo {
     if (tag === 0x08) block.offset = natural(reader.safeInteger())
     else if (tag === 0x10) block.size = natural(reader.int32())
     // Copied: kept for long, while the message it stands in should go.
-    else if (tag === 0x1a) block.hash = reader.bytes().slice()
+    else if (tag === 0x1a) block.hash = reader.copy()
     else reader.skip(tag)
   }
   return block

@@ -63,8 +63,8 @@ function readSilo(reader: ProtoReader): SiloHello {
   let packed = false
   let port = 0
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 0x0a) certificate = reader.bytes().slice()
-    else if (tag === 0x12) signature = reader.bytes().slice()
+    if (tag === 0x0a) certificate = reader.copy()
+    else if (tag === 0x12) signature = reader.copy()
     else if (tag === 0x18) packed = reader.bool()
     else if (tag === 0x20) port = reader.uint32() & 0xffff
     else reader.skip(tag)

@@ -93,7 +93,7 @@ function readFolder(reader: ProtoReader): FolderInCluster {
 function readDevice(reader: ProtoReader): FolderInCluster['devices'][number] {
   const device = { id: new Uint8Array(0), name: '', maxSequence: 0, indexId: 0n }
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 0x0a) device.id = reader.bytes().slice()
+    if (tag === 0x0a) device.id = reader.copy()
     else if (tag === 0x12) device.name = reader.string()
     else if (tag === 0x30) device.maxSequence = Math.max(reader.safeInteger(), 0)
     else if (tag === 0x40) device.indexId = reader.uint64()

@@ -93,6 +93,11 @@ export class ProtoReader {
     return this.#bytes.subarray(start, start + length)
   }
 
+  /** Bytes of their own, for what is kept: a view would keep the whole message. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.bytes())
+  }
+
   string(): string {
     try {
       return utf8.decode(this.bytes())
