@@ -19,8 +19,6 @@ import { extractSource } from './extract/syntax.ts'
 import { extractXlsx } from './extract/xlsx.ts'
 import { pathError } from './path-error.ts'
 
-export { pathError }
-
 /** Mails in mails in mails: deeper ones are only named. */
 const maxInner = 3
 

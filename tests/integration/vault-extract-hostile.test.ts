@@ -13,6 +13,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { core, epub, pptx } from '#tests/documents/books.ts'
 import { eml, mbox } from '#tests/documents/mails.ts'
 import { mutated } from '#tests/documents/mutations.ts'
+import { scan } from '#tests/documents/scans.ts'
 import { zip } from '#tests/documents/zip.ts'
 import { createFakeRecognizer } from '#tests/fakes/text-recognizer.ts'
 
@@ -69,6 +70,9 @@ describe('a fuzz corpus', () => {
         seeds.set(name, await readFile(join(fixtures, 'documents', name)))
       for (const name of ['invoice-en.webp', 'invoices.pdf'])
         seeds.set(name, await readFile(join(fixtures, 'scans', name)))
+      const small = scan([{ text: 'Words', x: 20, y: 90, size: 50 }], { width: 260, height: 140 })
+      seeds.set('page.png', small.toBuffer('image/png'))
+      seeds.set('page.jpg', small.toBuffer('image/jpeg', 80))
       seeds.set('deck.pptx', slides)
       seeds.set('book.epub', book)
       const letter = eml({ ...mail, text: 'Hello\n> quoted', html: '<p>Hello</p>', files: [{ name: 'd.pptx', data: slides }] }) // prettier-ignore
