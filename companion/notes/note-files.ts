@@ -42,6 +42,7 @@ export interface NoteFiles {
 const plain: NoteSeal = { seal: (bytes) => bytes, open: (bytes) => bytes }
 /** Notes with folders, beyond which a listing ends: a folder full of something else. */
 const maxEntries = 200_000
+const statsAtOnce = 64
 
 export class DiskNoteFiles implements NoteFiles {
   readonly root: string
@@ -60,16 +61,19 @@ export class DiskNoteFiles implements NoteFiles {
       const entries = await readdir(join(this.root, folder), { withFileTypes: true }).catch(
         () => [],
       )
+      const found: string[] = []
       for (const entry of entries) {
         if (entry.name.startsWith('.')) continue
         const path = folder === '' ? entry.name : `${folder}/${entry.name}`
         if (entry.isDirectory()) {
           folders.push(path)
           waiting.push(path)
-        } else if (entry.isFile() && isNotePath(path)) {
-          const file = await this.stat(path)
+        } else if (entry.isFile() && isNotePath(path)) found.push(path)
+      }
+      for (let at = 0; at < found.length; at += statsAtOnce) {
+        const some = found.slice(at, at + statsAtOnce)
+        for (const file of await Promise.all(some.map((path) => this.stat(path))))
           if (file) files.push(file)
-        }
       }
       if (files.length + folders.length > maxEntries) break
     }

@@ -21,6 +21,8 @@ export class NoteIndex {
   readonly #entries = new Map<string, Entry>()
   #folders: readonly string[] = []
   #names = new NoteNames([])
+  /** Made when it is asked for, until something changes. */
+  #backlinks: Map<string, Backlink[]> | undefined
   #refreshing: Promise<void> | undefined
   #again = false
 
@@ -84,13 +86,26 @@ export class NoteIndex {
 
   /** Notes that link to this one. */
   backlinks(path: string): Backlink[] {
-    const found: Backlink[] = []
-    for (const entry of this.#entries.values()) {
-      if (entry.path === path || conflictOf(entry.path)) continue
-      const link = entry.links.find((each) => this.resolve(each, entry.path) === path)
-      if (link) found.push({ path: entry.path, title: entry.title, line: link.line })
+    this.#backlinks ??= this.#allBacklinks()
+    return this.#backlinks.get(path) ?? []
+  }
+
+  #allBacklinks(): Map<string, Backlink[]> {
+    const all = new Map<string, Backlink[]>()
+    for (const { path, title, links } of this.#entries.values()) {
+      if (conflictOf(path)) continue
+      const targets = new Set<string>()
+      for (const link of links) {
+        const target = this.resolve(link, path)
+        if (target === undefined || target === path || targets.has(target)) continue
+        targets.add(target)
+        const known = all.get(target) ?? []
+        known.push({ path, title, line: link.line })
+        all.set(target, known)
+      }
     }
-    return found.sort((a, b) => a.title.localeCompare(b.title))
+    for (const links of all.values()) links.sort((a, b) => a.title.localeCompare(b.title))
+    return all
   }
 
   async #look(): Promise<void> {
@@ -98,15 +113,20 @@ export class NoteIndex {
       this.#again = false
       const { files, folders } = await this.#files.list()
       const there = new Set(files.map(({ path }) => path))
-      for (const path of this.#entries.keys()) if (!there.has(path)) this.#entries.delete(path)
+      let changed = false
+      for (const path of this.#entries.keys())
+        if (!there.has(path)) changed = this.#entries.delete(path)
       for (const file of files) {
         const known = this.#entries.get(file.path)
         if (known?.stamp === file.stamp) continue
+        changed = true
         const bytes = await this.#files.read(file.path).catch(() => undefined)
         if (bytes) this.#entries.set(file.path, entryOf(file, bytes))
         else this.#entries.delete(file.path)
       }
       this.#folders = folders
+      if (!changed) continue
+      this.#backlinks = undefined
       this.#names = new NoteNames([...this.#entries.keys()].filter((path) => !conflictOf(path)))
     } while (this.#again)
   }

@@ -55,6 +55,7 @@ export function folderOf(path: string): string {
 
 /** Of `Plan.sync-conflict-20260312-091500-ABCDEFG.md`: what it is a copy of, and which device wrote it. */
 export function conflictOf(path: string): { of: string; device: string } | undefined {
+  if (!path.includes('.sync-conflict-')) return undefined
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
   const match = conflictMark.exec(path.slice(folder.length))
   return match ? { of: `${folder}${match[1]}${match[4] ?? ''}`, device: match[3] ?? '' } : undefined
