@@ -220,6 +220,9 @@ describe('Retrieval', () => {
     expect(understood).toMatchObject([{ kind: 'time', use: 'first' }])
     expect(idsOf(hits)[0]).toBe('lease-b')
     expect(idsOf(hits)).toContain('lease')
+    const none = await ask('which lease ends in April 1999', { limit: 10 })
+    expect(none.understood).toMatchObject([{ kind: 'time', use: 'dropped' }])
+    expect(idsOf(none.hits)).toContain('lease')
   })
 
   it('stops when it is told to', async () => {

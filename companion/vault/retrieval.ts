@@ -142,12 +142,18 @@ export class Retrieval implements AsyncDisposable {
       sources.map((source) => source.search(asked, signal)),
     )
     let hits = mergeAnswers(answers, text)
-    for (const { use, filters: first } of understood)
-      if (use === 'first') hits = putFirst(hits, first)
+    const used = understood.map((part): Understood => {
+      if (part.use !== 'first') return part
+      const fitting = hits.filter((hit) => isWithin(hit, part.filters))
+      if (fitting.length === 0) return { ...part, use: 'dropped' }
+      // Nothing is left out: what fits gains.
+      hits = fuse([hits, fitting], keyOf, [1, timeWeight]).map(({ item }) => item)
+      return part
+    })
     hits = await this.#rerank(text, hits, signal)
     return {
       hits,
-      understood,
+      understood: used,
       found: answers.some(({ found }) => found),
       unreachable: answers.flatMap(({ unreachable }) => unreachable),
     }
@@ -217,11 +223,8 @@ function narrower(a: SearchFilters, b: SearchFilters): SearchFilters {
   }
 }
 
-/** What bears a date in the time meant, or names it in its path, gains; nothing is left out. */
-function putFirst(hits: readonly SearchHit[], { since, until }: SearchFilters): SearchHit[] {
-  const fits = hits.filter(({ date, modifiedAt }) => {
-    const at = date ?? modifiedAt
-    return at !== undefined && at >= (since ?? -Infinity) && at < (until ?? Infinity)
-  })
-  return fuse([hits, fits], keyOf, [1, timeWeight]).map(({ item }) => item)
+/** Whether a passage's document bears a date, or was last changed, in the time meant. */
+function isWithin({ date, modifiedAt }: SearchHit, { since, until }: SearchFilters): boolean {
+  const at = date ?? modifiedAt
+  return at !== undefined && at >= (since ?? -Infinity) && at < (until ?? Infinity)
 }

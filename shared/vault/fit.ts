@@ -48,7 +48,10 @@ export function fitFeatures({ question, hits, background }: FitInput): FitFeatur
   const spread = Math.max(deviation(usual), 1e-3)
   const best = Math.max(...hits.slice(0, looked).map(({ similarity }) => similarity ?? 0))
   const following = near.slice(3, 13)
-  const codes = tellingTerms(question).filter((term) => /\d/.test(term) && /[a-z]|\d{3}/.test(term))
+  // A year is no name of a thing: documents bear it without saying it.
+  const codes = tellingTerms(question).filter(
+    (term) => /\d/.test(term) && /[a-z]|\d{3}/.test(term) && !/^(?:19|20)\d\d$/.test(term),
+  )
   const covered = coverageOf(codes.join(' '), hits)
   const top = hits.slice(0, looked)
   const foreign = isHan(first.text) !== isHan(question)

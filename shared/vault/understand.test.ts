@@ -135,6 +135,7 @@ describe('understandQuery', () => {
     expect(read('What was the revenue in 2025?')).toMatchObject({ use: ['first'] })
     expect(read('What was the revenue in 2025?').text).toBe('What was the revenue in 2025?')
     expect(read('contracts from 2025')).toMatchObject({ use: ['only'], text: 'contracts' })
+    expect(read('the notice period since 2020')).toMatchObject({ use: ['only'], text: 'the notice period' }) // prettier-ignore
     expect(read('2025年的合同')).toMatchObject({ use: ['only'], text: '合同' })
     expect(read('2025年的销售额是多少')).toMatchObject({ use: ['first'] })
   })

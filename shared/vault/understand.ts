@@ -48,10 +48,11 @@ export function understandQuery(query: string, context: UnderstandContext): Quer
   for (const { start, end, span, relative } of timeExpressions(query, context.now)) {
     const beside = nounBefore.test(query.slice(0, start)) || nounAfter.test(query.slice(end))
     const days = (span.until ?? Infinity) - (span.since ?? -Infinity)
-    // "Last week" is when the document came; "last year" and "in March" may as well be what it is about.
-    const only = beside || (relative && days < 100 * 86_400_000)
+    // "Since March" and "last week" are when the document came; "last year" and "in March" may as well be what it is about.
+    const open = span.since === undefined || span.until === undefined
+    const only = beside || open || (relative && days < 100 * 86_400_000)
     const words = query.slice(start, end).trim()
-    add({ start, end, strip: relative || beside, meaning: { id: `time:${words}`, kind: 'time', words, filters: span, use: only ? 'only' : 'first' } }) // prettier-ignore
+    add({ start, end, strip: relative || beside || open, meaning: { id: `time:${words}`, kind: 'time', words, filters: span, use: only ? 'only' : 'first' } }) // prettier-ignore
   }
   // Times may stand between a name and what is its: 给我B上周的合同.
   const masked = mask(query, taken)
