@@ -196,7 +196,8 @@ test('Clara, without the grant, gets nothing and leaves a line in Bernd’s log'
   await ask(clara, 'And may Kranich terminate the agreement sooner?')
   await until(bernd, '/api/audit?allowed=0', ({ entries }) => entries.length > before.length)
   await expect(clara.getByTestId('stop')).toHaveCount(0, { timeout: waitMs })
-  await expect(clara.getByText('Ninety days', { exact: false })).toHaveCount(1)
+  const answered = clara.getByTestId('message-assistant').filter({ hasText: 'Ninety days, in writing' }) // prettier-ignore
+  await expect(answered).toHaveCount(1)
   const { entries } = await api(bernd, '/api/audit?allowed=0')
   expect(entries[0]).toMatchObject({ deviceName: 'Clara’s browser', action: 'search', allowed: false, collectionIds: [contracts] }) // prettier-ignore
   await bernd.goto(`${running.get('Bernd’s laptop')!.url}/audit`)
