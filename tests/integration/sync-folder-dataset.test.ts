@@ -17,25 +17,24 @@ const rowsOf = (from: number, count = rowsPerAdd) =>
   }))
 
 /** Adds and compacts without rest, as a companion that reads documents all day. */
-async function write(table: Table, done: (rows: number) => void): Promise<void> {
-  for (let round = 1; round <= rounds; round++) {
+async function write(table: Table, goesOn: (round: number) => boolean): Promise<void> {
+  for (let round = 1; goesOn(round); round++) {
     await table.add(rowsOf(round * rowsPerAdd))
     if (round % 4 === 0) await table.delete(`id = ${round * rowsPerAdd + 1}`)
     if (round % 3 === 0) await table.optimize({ cleanupOlderThan: new Date() })
-    done(round)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
-/** Opens and reads what has come so far, over and over; the newest round seen. Throws where a read fails. */
-async function read(
-  root: string,
-  until: () => boolean,
-): Promise<{ reads: number; versions: number }> {
-  let reads = 0
+interface Reader {
+  reads: number
+  readonly versions: Set<number>
+}
+
+/** Opens and reads what has come so far, over and over. Throws where a read fails. */
+async function read(root: string, reader: Reader, until: () => boolean): Promise<void> {
   let last = -1
-  const versions = new Set<number>()
-  let held: Table | undefined
+  let held: { table: Table; until: number } | undefined
   while (!until()) {
     // Before the first manifest there is no table, whatever its directory holds already.
     if (manifestsOf(root).length > 0) {
@@ -49,15 +48,15 @@ async function read(
       const newest = Math.max(...found.map(({ id }) => id))
       expect(newest).toBeGreaterThanOrEqual(last)
       last = newest
-      versions.add(await table.version())
+      reader.versions.add(await table.version())
       // A reader that opened an older version goes on reading it for a while.
-      if (held && reads % 5 !== 0) expect(await held.countRows("text <> ''")).toBeGreaterThan(0)
-      else held = table
-      reads++
+      if (held && held.until > Date.now())
+        expect(await held.table.countRows("text <> ''")).toBeGreaterThan(0)
+      else held = { table, until: Date.now() + 1000 }
+      reader.reads++
     }
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  return { reads, versions: versions.size }
 }
 
 function manifestsOf(root: string): string[] {
@@ -87,23 +86,24 @@ test('a dataset that is written and compacted meanwhile is never torn for who re
   const second = connectDevices(hub.device, b.device, { delay: () => Math.random() * 4 })
   const folder = await connect(a.root)
   const table = await folder.createTable('chunks', rowsOf(0))
+  const readers = [hub, b].map(({ root }) => ({ root, reads: 0, versions: new Set<number>() }))
   let writing = true
-  const isOver = () => !writing
-  const reading = Promise.all([read(hub.root, isOver), read(b.root, isOver)])
-  reading.catch(() => {})
+  const reading = Promise.all(readers.map((reader) => read(reader.root, reader, () => !writing)))
+  reading.catch(() => (writing = false))
+  const haveSeen = () => readers.every(({ reads, versions }) => reads > 5 && versions.size > 2)
   let connection = second
   await write(table, (round) => {
-    if (round % 8 !== 0) return
     // Now and then the reader is away.
-    void connection.disconnect()
-    connection = connectDevices(hub.device, b.device)
+    if (round % 8 === 0) {
+      void connection.disconnect()
+      connection = connectDevices(hub.device, b.device)
+    }
+    return writing && (round <= rounds || (!haveSeen() && round < 1000))
   })
   await quiet(a, hub, b)
   writing = false
-  for (const { reads, versions } of await reading) {
-    expect(reads).toBeGreaterThan(5)
-    expect(versions).toBeGreaterThan(2)
-  }
+  await reading
+  expect(haveSeen()).toBe(true)
   const ids = await idsOf(a.root)
   expect(ids.length).toBeGreaterThan(rounds * (rowsPerAdd - 1))
   expect(await idsOf(hub.root)).toEqual(ids)

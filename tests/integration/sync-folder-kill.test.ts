@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { connectDevices, testDevice } from '#tests/fakes/bep-pair.ts'
 import { converge, replica, treeOf } from './sync-folder-harness.ts'
@@ -26,25 +27,34 @@ function change(root: string, round: number): void {
   rmSync(join(root, `moved-${round - 2}`), { recursive: true, force: true })
 }
 
-/** Runs the child until it is killed; returns the names B said it has. */
-async function runAndKill(args: readonly string[], afterMs: number): Promise<Set<string>> {
+/**
+ * Runs the child until it is killed: a moment after it has said something so many times. Returns the names B said it
+ * has.
+ */
+async function runAndKill(
+  args: readonly string[],
+  after: number,
+  moreMs: number,
+): Promise<Set<string>> {
   const process_ = spawn(process.execPath, [child, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   const pulled = new Set<string>()
   let text = ''
-  const started = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  let said = 0
   process_.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part
     const lines = text.split('\n')
     text = lines.pop()!
     for (const line of lines) {
-      const said = JSON.parse(line) as 'started' | { name: string; names: string[] }
-      if (said === 'started') started.resolve()
-      else if (said.name === 'b') for (const name of said.names) pulled.add(name)
+      const heard = JSON.parse(line) as 'started' | { name: string; names: string[] }
+      if (heard !== 'started' && heard.name === 'b')
+        for (const name of heard.names) pulled.add(name)
+      if (++said > after) reached.resolve()
     }
   })
   const ended = new Promise<void>((resolve) => process_.once('close', () => resolve()))
-  await Promise.race([started.promise, ended])
-  await new Promise((resolve) => setTimeout(resolve, afterMs))
+  await Promise.race([reached.promise, ended, sleep(10_000)])
+  await sleep(moreMs)
   process_.kill('SIGKILL')
   await ended
   return pulled
@@ -66,7 +76,7 @@ test('killed at any point of scanning and pulling, it is whole, loses nothing an
   let converged = 0
   for (let round = 1; round <= rounds; round++) {
     change(paths('a').root, round)
-    const pulled = await runAndKill(args, Math.random() * 900)
+    const pulled = await runAndKill(args, Math.floor(Math.random() * 5), Math.random() * 150)
     acknowledged += pulled.size
     const database = new DatabaseSync(paths('b').databasePath)
     expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })

@@ -1,4 +1,4 @@
-import { joinName, splitName } from './names.ts'
+import { splitName } from './names.ts'
 
 /** Lance keeps the versions of a table here; a manifest makes all files it names visible to readers. */
 export const versionsFolder = '_versions'
@@ -42,11 +42,4 @@ export function manifestOrder(names: readonly string[]): string[] {
     const difference = (manifestVersion(b) ?? 0n) - (manifestVersion(a) ?? 0n)
     return difference > 0n ? 1 : difference < 0n ? -1 : 0
   })
-}
-
-/** The folder of the table a file belongs to: the part before `_versions`, `data` and the like. */
-export function tableOf(name: string): string {
-  const parts = name.split('/')
-  const end = parts.findIndex((part) => part.endsWith('.lance'))
-  return end < 0 ? '' : parts.slice(0, end + 1).reduce(joinName, '')
 }
