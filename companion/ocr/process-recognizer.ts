@@ -40,6 +40,10 @@ export function createProcessRecognizer(
 
 type Request = Omit<ToWorker, 'id' | 'engine' | 'threads' | 'gray'> & Pick<Picture, 'gray'>
 
+/** Few: on a busy machine a second thread doubles the work, as each waits for the other by spinning. */
+const defaultThreads = (): number =>
+  Math.max(1, Math.min(4, Math.floor(availableParallelism() / 4)))
+
 interface Pending {
   readonly id: number
   resolve(page: RecognizedPage): void
@@ -155,7 +159,7 @@ class Recognizer implements ProcessRecognizer {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
       this.#pending = { id, resolve, reject }
-      const threads = this.#options.threads ?? Math.min(4, availableParallelism())
+      const threads = this.#options.threads ?? defaultThreads()
       const message = { id, engine: this.id, threads, ...request }
       process.send(message, reject)
     })
