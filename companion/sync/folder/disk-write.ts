@@ -345,7 +345,7 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
     at += writeSync(fd, bytes, at, bytes.length - at, offset + at)
 }
 
-export function isFull(code: string): boolean {
+function isFull(code: string): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT'
 }
 

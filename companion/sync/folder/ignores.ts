@@ -56,7 +56,7 @@ export class IgnorePatterns {
 }
 
 /** By default patterns heed case where the file system does. */
-export function foldsCase(platform: NodeJS.Platform = process.platform): boolean {
+function foldsCase(platform: NodeJS.Platform = process.platform): boolean {
   return platform === 'win32' || platform === 'darwin'
 }
 

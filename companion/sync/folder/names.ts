@@ -8,7 +8,7 @@ export const ignoreFileName = '.stignore'
 const temporary = /^(\.syncthing\..*|~syncthing~.*)\.tmp$/s
 /** Longer names are hashed in the names of temporary files, which must still fit. */
 const longestPlain = 160
-export const maxNameBytes = 4096
+const maxNameBytes = 4096
 const maxPartBytes = 255
 /** Names that Windows gives to devices, with any ending. */
 const reserved = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i

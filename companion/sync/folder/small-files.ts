@@ -83,7 +83,7 @@ function itemOf(context: FolderContext, job: Job, at: number): Step['item'] {
   }
 }
 
-export function requestsOf(folder: string, { file }: Job): BlockRequest[] {
+function requestsOf(folder: string, { file }: Job): BlockRequest[] {
   return Array.from({ length: blockCount(file.size, file.blockSize) }, (_, i) => ({
     folder,
     name: file.name,
