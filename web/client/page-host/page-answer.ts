@@ -18,6 +18,8 @@ const maxAnswerTokens = 2048
 const temperature = 0.4
 /** An answer from documents is not the place for invention. */
 const groundedTemperature = 0.2
+/** What documents say takes few words; a small model that goes on only repeats itself, and slowly. */
+const groundedAnswerTokens = 512
 const passageCount = 4
 /** Passages named where none answers. */
 const nearestCount = 3
@@ -208,7 +210,10 @@ async function generate(
       {
         prompt: context.prompt,
         temperature: context.passages.length > 0 ? groundedTemperature : temperature,
-        maxTokens: Math.max(context.answerTokens, room),
+        maxTokens:
+          context.passages.length > 0
+            ? Math.min(groundedAnswerTokens, room)
+            : Math.max(context.answerTokens, room),
       },
       signal,
     )
