@@ -1,7 +1,7 @@
 import type { Message } from '#shared/domain/conversation.ts'
 import type { SearchHit } from '#shared/domain/vault.ts'
 import type { Unreachable } from '#shared/protocol/search.ts'
-import { conversationQuery } from '#shared/vault/conversation-query.ts'
+import { conversationQuery, isTask } from '#shared/vault/conversation-query.ts'
 import type { VaultPort } from './ports.ts'
 
 /** Passages asked of the vault for one question. */
@@ -33,7 +33,8 @@ export async function ground(
   if (query === undefined) return { hits: [], missing: false, unreachable: [] }
   const asked = { query: query.slice(0, 2000), collectionIds, limit: passageCount, caller }
   const { hits, found, unreachable } = await vault.search(asked, signal)
-  return found
-    ? { hits, missing: false, unreachable }
+  if (found) return { hits, missing: false, unreachable }
+  return isTask(users.at(-1)!.text)
+    ? { hits: [], missing: false, unreachable }
     : { hits: hits.slice(0, nearestCount), missing: true, unreachable }
 }

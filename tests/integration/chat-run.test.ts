@@ -219,6 +219,15 @@ describe('a grounded chat run', () => {
     expect(harness.engine.requests).toHaveLength(2)
   })
 
+  it('does without documents what is to be made, where they hold nothing for it', async () => {
+    const id = open({ hits: [hit(1)], found: false }, ['collection-1'])
+    const story = await harness.ask(id, 'Tell me a long story about a lighthouse keeper.')
+    expect(body(story.events, 'context-built')).toMatchObject({ passages: 0 })
+    await harness.ask(id, '写一个倒计时网页', story.assistantId)
+    expect(harness.searches).toHaveLength(2)
+    expect(harness.engine.requests).toHaveLength(2)
+  })
+
   it('asks a question that leans on the one before together with it', async () => {
     const id = open({ hits: [hit(1)] }, ['collection-1'])
     const first = await harness.ask(id, 'What is the rent in Hamburg?')
