@@ -2,6 +2,7 @@ import { WllamaEngine } from '#web/engines/wllama/engine.ts'
 import { chooseCopy, vaultCopy } from '#web/replica/vault/copies.ts'
 import { VaultSync } from '#web/client/vault-copies/vault-sync.ts'
 import { VaultWorker } from '#web/replica/vault/vault-worker.ts'
+import type { ReplicaPage } from './replica-port.ts'
 
 /** What the replica benchmark does in the page: the app's own copies, sync and worker, without the app. */
 const id = 'bench-replica'
@@ -72,6 +73,5 @@ async function embed(
   return { loadMs, ms: ms.slice(1) }
 }
 
-export const replicaPage = { sync, queries, embed }
-export type ReplicaPage = typeof replicaPage
+const replicaPage: ReplicaPage = { sync, queries, embed }
 Object.assign(globalThis, { replicaPage })

@@ -10,7 +10,7 @@ import type { StoredChunk } from '#shared/contracts/vault-store.ts'
 import { replicaPageType } from '#shared/protocol/replica-page.ts'
 import { isolatedServer, testModels } from '#tests/browser.ts'
 import { launchOptions } from '#tests/e2e/browser.ts'
-import type { ReplicaPage } from './replica-page.ts'
+import type { ReplicaPage } from './replica-port.ts'
 import { measureRecall } from './replica-recall.ts'
 
 const dimensions = 384
