@@ -12,6 +12,7 @@ export const resumedSchema = v.object({
   run: v.optional(runSummarySchema),
 })
 
+export const runStartedSchema = v.object({ run: runSummarySchema })
 // POST /api/collections/:id/retry → 202 {run}: reads again what failed, though nothing about it changed.
 export const retrySchema = v.object({
   /** These files only; absent: all that failed. */

@@ -57,7 +57,7 @@ describe('strangers', () => {
     const hosts = listenAddrs.map((each) => String(each).split('/')[2])
     expect([...new Set(hosts)]).toEqual(['127.0.0.1'])
     const own = protocols.filter((each) => each.startsWith('/silo/'))
-    expect(own.toSorted()).toEqual([fetchProtocol, pairProtocol])
+    expect(own.toSorted()).toEqual(['/silo/bep/1', fetchProtocol, pairProtocol])
     await node.stop()
   })
 

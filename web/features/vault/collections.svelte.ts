@@ -1,6 +1,7 @@
 import type { Collection } from '#shared/domain/vault.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { collectionListSchema, collectionResponseSchema } from '#shared/protocol/api.ts'
+import { resumedSchema, runStartedSchema } from '#shared/protocol/ingest.ts'
 import { request, send } from '#web/client/api.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
 import { cancelRun, startIngest } from '#web/client/run-actions.ts'
@@ -60,6 +61,48 @@ export class CollectionsStore {
       body: { name },
     })
     this.list.set((this.list.value ?? []).map((known) => (known.id === id ? collection : known)))
+  }
+
+  /** Holds reading where it is, also what begins later. */
+  async pause(id: string): Promise<void> {
+    await request(`/api/collections/${id}/pause`, collectionResponseSchema, { method: 'POST' })
+    await this.list.load()
+  }
+
+  async resume(id: string): Promise<void> {
+    const { run } = await request(`/api/collections/${id}/resume`, resumedSchema, {
+      method: 'POST',
+    })
+    if (run) this.#follow(run.id)
+    await this.list.load()
+  }
+
+  /** Reads again what failed, though nothing about it changed. */
+  async retry(id: string): Promise<void> {
+    const { run } = await request(`/api/collections/${id}/retry`, runStartedSchema, {
+      method: 'POST',
+      body: {},
+    })
+    this.#follow(run.id)
+    await this.list.load()
+  }
+
+  /** Whether the folders are watched. */
+  async setWatched(id: string, watched: boolean): Promise<void> {
+    const body = { watched }
+    await request(`/api/collections/${id}/watched`, collectionResponseSchema, {
+      method: 'PUT',
+      body,
+    })
+    await this.list.load()
+  }
+
+  /** A folder is not read any more; a run drops its documents. */
+  async removeRoot(id: string, root: string): Promise<void> {
+    const path = `/api/collections/${id}/roots?path=${encodeURIComponent(root)}`
+    const { run } = await request(path, resumedSchema, { method: 'DELETE' })
+    if (run) this.#follow(run.id)
+    await this.list.load()
   }
 
   /** Removes the collection's index. The files it was read from stay as they are. */
