@@ -86,7 +86,13 @@ function snapshotDatabase(path: string, target: string): void {
  * @throws SiloError home_not_empty, passphrase_wrong, backup_damaged, path_not_found, disk_full; the signal's reason
  */
 export async function restore(
-  request: { readonly path: string; readonly passphrase: string; readonly home: string },
+  request: {
+    readonly path: string
+    readonly passphrase: string
+    readonly home: string
+    /** Takes back what others were told of a state that is now older. */
+    readonly settle?: (database: DatabaseSync) => void
+  },
   signal: AbortSignal,
   onProgress: (done: number) => void = () => {},
 ): Promise<BackupResult> {
@@ -107,7 +113,7 @@ export async function restore(
       signal,
       (done) => onProgress(done),
     )
-    checkDatabase(join(staging, 'silo.db'))
+    settleDatabase(join(staging, 'silo.db'), request.settle)
     await rm(home, { recursive: true, force: true })
     await rename(staging, home)
     return resultOf(manifest)
@@ -117,12 +123,16 @@ export async function restore(
   }
 }
 
-function checkDatabase(path: string): void {
+function settleDatabase(
+  path: string,
+  settle: ((database: DatabaseSync) => void) | undefined,
+): void {
   const database = new DatabaseSync(path)
   try {
     const row = database.prepare('PRAGMA integrity_check').get()
     if (row?.integrity_check !== 'ok')
       throw new SiloError('backup_damaged', { params: { detail: 'silo.db' } })
+    settle?.(database)
   } finally {
     database.close()
   }

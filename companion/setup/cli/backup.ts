@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { backup as writeBackup, restore as readBackup } from '#companion/backup/backup.ts'
 import { deviceId, deviceKeyPem } from '#companion/config/device-key.ts'
 import { lockHome } from '#companion/config/home-lock.ts'
+import { ReplicaEpoch } from '#companion/replica/epoch.ts'
 import { purposeOf } from '#companion/seal/home-conversion.ts'
 import { systemKeychain } from '#companion/seal/keychain.ts'
 import { openSeal, readEnvelope, type Seal } from '#companion/seal/seal.ts'
@@ -48,7 +50,7 @@ export async function restore(invocation: Invocation): Promise<void> {
   const file = textOption(invocation, 'passphrase-file')
   const passphrase = file ? passphraseIn(file) : await ask(terminal, 'ask_passphrase')
   const result = await untilStopped((signal) =>
-    readBackup({ path, passphrase, home: config.home }, signal, (done) =>
+    readBackup({ path, passphrase, home: config.home, settle: forgetCopies }, signal, (done) =>
       terminal.progress({ type: 'progress', stage: 'restoring', done, unit: 'files' }),
     ),
   )
@@ -57,6 +59,11 @@ export async function restore(invocation: Invocation): Promise<void> {
   if (terminal.json) return terminal.document({ home: config.home, ...result })
   terminal.line(terminal.text('restore_done', { files: result.files, bytes: bytesText(result.bytes), path: config.home })) // prettier-ignore
   terminal.note(terminal.text('restore_same_device'))
+}
+
+/** Copies on phones may hold changes that the backup does not know: they begin anew. */
+function forgetCopies(database: DatabaseSync): void {
+  new ReplicaEpoch(database).forget()
 }
 
 async function sealOf({ terminal, config }: Invocation): Promise<Seal> {
