@@ -207,8 +207,9 @@ test('a device without a camera shows the same six digits, and a person decides'
   await tablet.getByRole('button', { name: 'Open Silo' }).click()
   await expect(chip(tablet)).toHaveAttribute('data-connection', 'online')
   await expect(tablet.getByTestId('nav-chat')).toBeVisible()
-  await expect(tablet.getByTestId('nav-vault'), 'guests see no vault').toHaveCount(0)
-  await expect(tablet.getByTestId('nav-models')).toHaveCount(0)
+  await expect(tablet.getByTestId('nav-models'), 'guests see no models').toHaveCount(0)
+  await tablet.getByTestId('nav-vault').click()
+  await expect(tablet.getByText('Nothing is shared with this device')).toBeVisible()
   await tablet.getByTestId('nav-devices').click()
   await expect(tablet.getByText('Only an owner sees')).toBeVisible()
   await expect(tablet.getByRole('button', { name: 'Pair a device' })).toHaveCount(0)
@@ -227,7 +228,8 @@ test('a device is renamed, and given another role', async () => {
   await expect(laptop.getByText('only what is shared with it')).toBeVisible()
   await laptop.getByRole('button', { name: 'Save' }).click()
   await expect(row('Hall phone')).toContainText('Guest')
-  await expect(phone.getByTestId('nav-vault'), 'the phone follows').toHaveCount(0)
+  await phone.getByTestId('nav-devices').click()
+  await expect(phone.getByText('Only an owner sees'), 'the phone follows').toBeVisible()
 })
 
 test('an address where no companion is, is refused with a reason', async () => {
