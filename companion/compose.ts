@@ -312,6 +312,8 @@ async function build(
     runs,
     startRun(request, space) {
       if (request.kind === 'chat') return chat.start(request, space)
+      if (request.kind === 'agent')
+        throw new SiloError('bad_request', { params: { detail: 'kind' } })
       const { id, kind } = request
       const subject = kind === 'ingest' ? request.collectionId : request.modelId
       let execute: RunExecutor | undefined

@@ -166,6 +166,8 @@ const kindNames: Record<ArtifactKind, Record<Language, string>> = {
   csv: { en: 'Table', zh: '表格' },
   chart: { en: 'Chart', zh: '图表' },
   diagram: { en: 'Diagram', zh: '示意图' },
+  image: { en: 'Picture', zh: '图片' },
+  file: { en: 'File', zh: '文件' },
 }
 
 /** The different lines of a text that say something. */

@@ -9,6 +9,8 @@ export const artifactKindSchema = v.picklist([
   'csv',
   'chart',
   'diagram',
+  'image',
+  'file',
 ])
 export type ArtifactKind = v.InferOutput<typeof artifactKindSchema>
 
@@ -30,5 +32,9 @@ export const artifactSchema = v.object({
   createdAt: v.number(),
   /** False when the answer ended inside the fence. */
   complete: v.boolean(),
+  /** The task's run that made it, where one did, and the call within it. */
+  runId: v.optional(idSchema),
+  callId: v.optional(v.string()),
+  mediaType: v.optional(v.string()),
 })
 export type Artifact = v.InferOutput<typeof artifactSchema>

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { intentSchema } from '#shared/domain/agent-task.ts'
 import { artifactSchema } from '#shared/domain/artifact.ts'
 import { conversationSchema, messageSchema } from '#shared/domain/conversation.ts'
 import { hardwareSchema } from '#shared/domain/device.ts'
@@ -47,6 +48,20 @@ export const startRunSchema = v.variant('kind', [
     retry: v.optional(v.boolean()),
   }),
   v.object({ kind: v.literal('download'), id: idSchema, modelId: v.string() }),
+  /** A task of the agent as the answer to a message. Owners only. */
+  v.object({
+    kind: v.literal('agent'),
+    id: idSchema,
+    conversationId: idSchema,
+    userMessage: v.optional(
+      v.object({ id: idSchema, parentId: v.nullable(idSchema), text: text(maxMessageLength) }),
+    ),
+    parentId: idSchema,
+    assistantMessageId: idSchema,
+    modelId: v.optional(v.string()),
+    /** As `POST /api/intent` said or the person chose; absent: chosen here. */
+    intent: v.optional(intentSchema),
+  }),
 ])
 export type StartRun = v.InferOutput<typeof startRunSchema>
 export const runResponseSchema = v.object({ run: runSummarySchema })

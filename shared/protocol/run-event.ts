@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { intentSchema, planStepSchema, taskStateSchema } from '#shared/domain/agent-task.ts'
 import { artifactSchema } from '#shared/domain/artifact.ts'
 import { citationSchema, outcomeSchema, usageSchema } from '#shared/domain/conversation.ts'
 import { idSchema } from '#shared/domain/ids.ts'
@@ -6,7 +7,7 @@ import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { placementReasons, placements } from '#shared/router/placement.ts'
 import { unreachableSchema } from './search.ts'
 
-export const runKindSchema = v.picklist(['chat', 'ingest', 'download', 'check', 'backup'])
+export const runKindSchema = v.picklist(['chat', 'agent', 'ingest', 'download', 'check', 'backup'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
 
 /** What happened, without its place in the log. */
@@ -47,6 +48,64 @@ export const runEventBodySchema = v.variant('type', [
     unreachable: v.optional(v.array(unreachableSchema)),
   }),
   v.object({ type: v.literal('text-delta'), text: v.string() }),
+  // Of an agent's task:
+  v.object({ type: v.literal('intent-chosen'), intent: intentSchema }),
+  /** The whole plan as it is now. */
+  v.object({ type: v.literal('plan'), steps: v.array(planStepSchema) }),
+  v.object({ type: v.literal('task-state'), state: taskStateSchema }),
+  v.object({
+    type: v.literal('tool-call'),
+    callId: v.string(),
+    tool: v.string(),
+    /** JSON, at most 16 KB; longer texts are cut. */
+    input: v.record(v.string(), v.unknown()),
+    /** The step of the plan it belongs to. */
+    stepId: v.optional(v.string()),
+  }),
+  /** What a program writes while it runs. */
+  v.object({
+    type: v.literal('tool-output'),
+    callId: v.string(),
+    stream: v.picklist(['stdout', 'stderr']),
+    text: v.string(),
+  }),
+  v.object({
+    type: v.literal('tool-result'),
+    callId: v.string(),
+    /** A few words: `17 files`. */
+    summary: v.string(),
+    /** JSON text for those who want to see more, at most 16 KB. */
+    detail: v.optional(v.string()),
+    error: v.optional(wireErrorSchema),
+    /** It holds text that somebody else wrote. */
+    foreign: v.optional(v.boolean()),
+    ms: v.number(),
+  }),
+  /** The approval itself is asked for by its id: a plan may be long. */
+  v.object({
+    type: v.literal('approval-request'),
+    approvalId: idSchema,
+    kind: v.picklist(['changes', 'grant', 'command', 'python', 'send', 'question']),
+    /** What is asked, in one line. */
+    title: v.string(),
+    /** Rows of a plan. */
+    count: v.optional(v.number()),
+  }),
+  v.object({
+    type: v.literal('approval-answer'),
+    approvalId: idSchema,
+    decision: v.picklist(['approve', 'deny', 'withdraw']),
+    /** `self` or a device id. */
+    by: v.string(),
+  }),
+  v.object({
+    type: v.literal('changes-made'),
+    batchId: idSchema,
+    done: v.number(),
+    failed: v.number(),
+    skipped: v.number(),
+  }),
+  v.object({ type: v.literal('artifact-updated'), artifact: artifactSchema }),
   v.object({ type: v.literal('citation'), citation: citationSchema }),
   v.object({ type: v.literal('artifact-created'), artifact: artifactSchema }),
   v.object({

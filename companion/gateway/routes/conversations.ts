@@ -128,6 +128,8 @@ const extensions: Record<ArtifactKind, string> = {
   csv: '.csv',
   chart: '.json',
   diagram: '.mmd',
+  image: '.png',
+  file: '',
 }
 
 function extensionOf(artifact: Artifact): string {
