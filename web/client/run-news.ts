@@ -32,6 +32,11 @@ const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled
       failed: 'The backup failed.',
       interrupted: 'The backup was interrupted.',
     },
+    agent: {
+      done: 'A task is done.',
+      failed: 'A task failed.',
+      interrupted: 'A task was interrupted.',
+    },
   },
   zh: {
     chat: { done: '回答已完成。', failed: '回答失败。', interrupted: '回答被中断。' },
@@ -43,6 +48,7 @@ const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled
       interrupted: '知识库检查被中断。',
     },
     backup: { done: '备份已完成并通过校验。', failed: '备份失败。', interrupted: '备份被中断。' },
+    agent: { done: '任务已完成。', failed: '任务失败。', interrupted: '任务被中断。' },
   },
 }
 
@@ -53,7 +59,7 @@ export function endText(kind: RunKind, outcome: Outcome, language: Language): st
 
 /** Where the result of a run is seen. */
 export function pathOfRun({ kind, subject }: { kind: RunKind; subject: string }): string {
-  if (kind === 'chat') return `/c/${encodeURIComponent(subject)}`
+  if (kind === 'chat' || kind === 'agent') return `/c/${encodeURIComponent(subject)}`
   if (kind === 'ingest') return `/vault/${encodeURIComponent(subject)}`
   return { download: '/models', check: '/vault', backup: '/settings' }[kind]
 }

@@ -17,6 +17,27 @@ export function artifactContent(artifact: Artifact): Promise<string> {
   return content
 }
 
+/** The bytes of a version, e.g. of a picture. @throws SiloError */
+export async function artifactBytes(artifact: Artifact, signal?: AbortSignal): Promise<Blob> {
+  const path = `/api/artifacts/${artifact.id}/content`
+  const response = await send(path, { timeoutMs: 120_000, ...(signal ? { signal } : {}) })
+  return new Blob([await response.arrayBuffer()], { type: pictureType(artifact) ?? octets })
+}
+
+const octets = 'application/octet-stream'
+/** Pictures that can hold no program. */
+const pictures = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif'])
+
+/** The media type of a picture that may be shown; undefined for anything else. */
+export function pictureType({ kind, mediaType = 'image/png' }: Artifact): string | undefined {
+  return kind === 'image' && pictures.has(mediaType) ? mediaType : undefined
+}
+
+/** Whether a version is text that can be read, copied and shown as source. */
+export function isText({ kind }: Pick<Artifact, 'kind'>): boolean {
+  return kind !== 'image' && kind !== 'file'
+}
+
 const extensions: Record<Artifact['kind'], string> = {
   html: 'html',
   markdown: 'md',
@@ -25,6 +46,8 @@ const extensions: Record<Artifact['kind'], string> = {
   csv: 'csv',
   chart: 'json',
   diagram: 'mmd',
+  image: 'png',
+  file: 'bin',
 }
 
 const codeExtensions: Record<string, string> = {
@@ -42,7 +65,8 @@ const codeExtensions: Record<string, string> = {
 export function fileNameOf(artifact: Artifact): string {
   const title = (artifact.title || 'artifact').replace(/[\\/:*?"<>|\s]+/g, '-').slice(0, 80)
   if (/\.\w{1,8}$/.test(title)) return title
-  const { kind, language } = artifact
+  const { kind, language, mediaType } = artifact
+  if (kind === 'image' && mediaType) return `${title}.${mediaType.replace(/^image\/|;.*$/g, '')}`
   const extension =
     kind === 'code' && language ? (codeExtensions[language] ?? language) : extensions[kind]
   return `${title}.${extension}`

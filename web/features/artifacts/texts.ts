@@ -25,6 +25,8 @@ export const t = translator({
     later: 'Later text',
     artifact: 'Artifact',
     failed: 'Could not be loaded',
+    noPreview: 'This file has no preview here.',
+    tooLarge: 'Too large to be shown here.',
   },
   zh: {
     pane: '产物',
@@ -50,5 +52,7 @@ export const t = translator({
     later: '后文',
     artifact: '产物',
     failed: '无法加载',
+    noPreview: '此文件无法在此预览。',
+    tooLarge: '文件过大，无法在此显示。',
   },
 })
