@@ -37,7 +37,10 @@ export type SandboxJob = SandboxLimits &
         readonly kind: 'shell'
         readonly argv: readonly string[]
         readonly cwd: string
-        /** The only folders it sees, at their own paths, besides a read-only system. */
+        /**
+         * The only folders it sees, at their own paths, besides a read-only system. `write`: it gets a copy, and
+         * what it changed there is in `end`; the folder itself stays as it is.
+         */
         readonly folders: readonly { readonly path: string; readonly write: boolean }[]
       }
   )
@@ -47,7 +50,7 @@ export interface SandboxLimits {
     readonly wallMs?: number
     readonly cpuSeconds?: number
     readonly memoryBytes?: number
-    /** Of stdout and stderr together. */
+    /** Of stdout and stderr together; what is over it ends the job. */
     readonly outputBytes?: number
     /** Of all files it leaves together, and how many. */
     readonly fileBytes?: number
@@ -63,8 +66,11 @@ export type SandboxEvent =
       readonly exitCode?: number
       /** A traceback's last line, or what the jail refused. */
       readonly error?: string
-      /** Folder with the files it made or changed; the caller deletes it. */
+      /** Folder with the files it made or changed; the caller deletes it. Empty unless it ended by itself. */
       readonly folder: string
+      /** A shell's files are named `<number of its folder in the job>/<path below it>`. */
       readonly files: readonly { readonly name: string; readonly size: number }[]
+      /** What a shell removed from its copies, named in the same way. */
+      readonly removed?: readonly string[]
       readonly ms: number
     } // prettier-ignore

@@ -1,0 +1,355 @@
+/**
+ * The program inside the jail: Python (Pyodide) in a process that has nothing but this file, Pyodide and a pipe.
+ * It runs under Node and Deno alike, imports nothing of Silo, reads one job from its standard input, and answers on its
+ * standard output. What it answers is believed by nobody: the jailed code can write there too.
+ *
+ * Arguments: folder of Pyodide · snapshot file, or `-` · folder of packages, or `-` · `run` or `snapshot` · bytes of memory
+ */
+import { constants, readFileSync, readSync, writeSync } from 'node:fs'
+import process from 'node:process'
+
+interface Streams {
+  node: { timestamp: number; mtime?: number; contents?: Uint8Array; usedBytes?: number }
+}
+interface MemoryFiles {
+  createNode(...args: unknown[]): unknown
+  expandFileStorage(node: { contents?: Uint8Array | null }, capacity: number): void
+}
+interface FileSystem {
+  filesystems: { MEMFS: MemoryFiles }
+  ErrnoError: new (errno: number) => Error
+  mkdirTree(path: string): void
+  readdir(path: string): string[]
+  lstat(path: string): { mode: number; size: number; mtime: Date }
+  isDir(mode: number): boolean
+  isFile(mode: number): boolean
+  open(path: string, flags: string): Streams
+  read(stream: Streams, buffer: Uint8Array, offset: number, length: number): number
+  write(stream: Streams, buffer: Uint8Array, offset: number, length: number): number
+  close(stream: Streams): void
+  utime(path: string, accessed: number, modified: number): void
+}
+interface Python {
+  FS: FileSystem
+  runPython(code: string): unknown
+  runPythonAsync(code: string, options?: { filename?: string }): Promise<unknown>
+  setStdout(options: { write(bytes: Uint8Array): number }): void
+  setStderr(options: { write(bytes: Uint8Array): number }): void
+  loadPackage(names: string[], options: object): Promise<unknown>
+  unpackArchive(bytes: Uint8Array, format: string, options: { extractDir: string }): void
+  makeMemorySnapshot(): Uint8Array
+}
+interface Job {
+  code: string
+  fileBytes: number
+  files: number
+  memoryBytes: number
+  load: string[]
+  unpack: string[]
+}
+
+const [home = '', snapshot = '-', packages = '-', mode = 'run'] = process.argv.slice(2)
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+const { stringify, parse } = JSON
+const none = new Uint8Array(0)
+/** ENOSPC of Emscripten. */
+const noSpace = 51
+/** No file of the program is older than its start; those it was given are. */
+const stagedAt = Date.UTC(2000, 0, 1)
+
+// ── The pipe: frames of a header (JSON) and a body, each with its length before it
+
+const pause = new Int32Array(new SharedArrayBuffer(4))
+const wait = Atomics.wait.bind(Atomics)
+const again = (error: unknown): boolean => (error as { code?: string }).code === 'EAGAIN'
+
+function writeAll(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(1, bytes, at, bytes.length - at)
+    } catch (error) {
+      if (!again(error)) throw error
+      wait(pause, 0, 0, 2)
+    }
+  }
+}
+
+function send(header: object, body: Uint8Array = none): void {
+  const head = encoder.encode(stringify(header))
+  const frame = new Uint8Array(8 + head.length + body.length)
+  const view = new DataView(frame.buffer)
+  view.setUint32(0, head.length)
+  view.setUint32(4, body.length)
+  frame.set(head, 8)
+  frame.set(body, 8 + head.length)
+  writeAll(frame)
+}
+
+/** Undefined: the other side is gone. */
+function readExactly(length: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length;) {
+    try {
+      const got = readSync(0, bytes, at, length - at, null)
+      if (got === 0) return undefined
+      at += got
+    } catch (error) {
+      if (!again(error)) return undefined
+      wait(pause, 0, 0, 2)
+    }
+  }
+  return bytes
+}
+
+function receive(): { header: Record<string, unknown>; body: Uint8Array } {
+  const lengths = readExactly(8)
+  if (!lengths) process.exit(0)
+  const view = new DataView(lengths.buffer)
+  const head = readExactly(view.getUint32(0))
+  const body = readExactly(view.getUint32(4))
+  if (!head || !body) process.exit(0)
+  return { header: parse(decoder.decode(head)), body }
+}
+
+// ── Walls of the language: the outer ones do not depend on them
+
+/** Python's memory grows by this call alone; over the limit Python gets a MemoryError. */
+function limitMemory(): { limit: number; reached: boolean } {
+  const state = { limit: Number(process.argv[6]) || 2 ** 31, reached: false }
+  const { prototype } = WebAssembly.Memory
+  const { grow } = prototype
+  const bufferOf = Object.getOwnPropertyDescriptor(prototype, 'buffer')?.get as () => ArrayBuffer
+  Object.defineProperty(prototype, 'grow', {
+    writable: false,
+    configurable: false,
+    value(this: WebAssembly.Memory, pages: number) {
+      const bytes = bufferOf.call(this).byteLength + pages * 65_536
+      if (bytes > state.limit) {
+        state.reached = true
+        throw new RangeError('over the memory limit')
+      }
+      return grow.call(this, pages)
+    },
+  })
+  return state
+}
+
+/** Not needed in here by anybody. */
+function disarm(): void {
+  const names = ['kill', '_kill', '_debugProcess', '_debugEnd', '_startProfilerIdleNotifier']
+  names.push('dlopen', 'binding', '_linkedBinding', 'chdir', 'setuid', 'setgid', 'abort', 'umask')
+  for (const name of names)
+    try {
+      Object.defineProperty(process, name, { value: undefined, writable: false, configurable: false }) // prettier-ignore
+    } catch {
+      // Deno's own `process` may refuse; its permissions hold.
+    }
+  process.argv.length = 2
+}
+
+/** Files live in memory; they are counted as they grow. */
+function limitFiles(fs: FileSystem, job: Job): { reached: boolean } {
+  const state = { reached: false, bytes: 0, nodes: 0 }
+  const { MEMFS } = fs.filesystems
+  const { createNode, expandFileStorage } = MEMFS
+  const refuse = (): never => {
+    state.reached = true
+    throw new fs.ErrnoError(noSpace)
+  }
+  MEMFS.createNode = (...args) => {
+    if (++state.nodes > job.files + 1000) refuse()
+    return createNode.apply(MEMFS, args)
+  }
+  MEMFS.expandFileStorage = (node, capacity) => {
+    const before = node.contents?.length ?? 0
+    if (capacity > before && state.bytes + capacity - before > job.fileBytes) refuse()
+    expandFileStorage.call(MEMFS, node, capacity)
+    state.bytes += (node.contents?.length ?? 0) - before
+  }
+  return state
+}
+
+// ── One job
+
+const prelude = `
+import os, sys
+os.environ.clear()
+os.environ.update(HOME='/work', LANG='C.UTF-8', MPLBACKEND='agg', MPLCONFIGDIR='/tmp')
+os.makedirs('/work', exist_ok=True)
+os.chdir('/work')
+`
+/** Imported while the snapshot is made, so that they are there at once. */
+const preloaded = `
+import base64, collections, csv, datetime, decimal, functools, glob, hashlib, html, io, itertools, json, math
+import pathlib, random, re, shutil, statistics, string, textwrap, traceback, unicodedata, urllib.parse, zipfile
+`
+const figures = `
+def _keep_figures():
+    import sys
+    plot = sys.modules.get('matplotlib.pyplot')
+    if plot:
+        for n in plot.get_fignums():
+            plot.figure(n).savefig(f'/work/chart-{n}.png', dpi=144, bbox_inches='tight')
+_keep_figures()
+del _keep_figures
+`
+
+function stage(fs: FileSystem): Job {
+  for (;;) {
+    const { header, body } = receive()
+    if (header.type === 'job') return header as unknown as Job
+    const path = `/work/${String(header.name)}`
+    fs.mkdirTree(path.slice(0, path.lastIndexOf('/')))
+    const stream = fs.open(path, header.first ? 'w' : 'a')
+    fs.write(stream, body, 0, body.length)
+    fs.close(stream)
+    fs.utime(path, stagedAt, stagedAt)
+  }
+}
+
+/** Sends what is new or changed below /work. */
+function sendFiles(fs: FileSystem, job: Job): boolean {
+  let left = job.files
+  let bytes = job.fileBytes
+  const folders = ['']
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const name of fs.readdir(`/work/${folder}`)) {
+      if (name === '.' || name === '..') continue
+      const path = folder ? `${folder}/${name}` : name
+      const stat = fs.lstat(`/work/${path}`)
+      if (fs.isDir(stat.mode)) folders.push(path)
+      if (!fs.isFile(stat.mode) || stat.mtime.getTime() === stagedAt) continue
+      left--
+      bytes -= stat.size
+      if (left < 0 || bytes < 0) return false
+      sendFile(fs, path)
+    }
+  }
+  return true
+}
+
+function sendFile(fs: FileSystem, name: string): void {
+  const stream = fs.open(`/work/${name}`, 'r')
+  const buffer = new Uint8Array(512 * 1024)
+  for (let first = true; ; first = false) {
+    const got = fs.read(stream, buffer, 0, buffer.length)
+    if (got === 0 && !first) break
+    send({ type: 'file', name, first }, buffer.subarray(0, got))
+  }
+  fs.close(stream)
+}
+
+async function loadPackages(python: Python, job: Job): Promise<void> {
+  const quiet = { messageCallback() {}, errorCallback() {}, checkIntegrity: true }
+  if (job.load.length > 0) await python.loadPackage(job.load, quiet)
+  for (const name of job.unpack)
+    python.unpackArchive(readFileSync(`${packages}/${name}`), 'wheel', {
+      extractDir: '/lib/python3.14/site-packages',
+    })
+}
+
+interface PythonError {
+  type?: string
+  message?: string
+}
+
+/** The traceback without the frames of Pyodide itself. */
+function tracebackOf(message: string): string {
+  const lines = message.split('\n')
+  const first = lines.findIndex((line) => line.includes('File "program.py"'))
+  return first > 0
+    ? ['Traceback (most recent call last):', ...lines.slice(first)].join('\n')
+    : message
+}
+
+function exitCodeOf(message: string): number | undefined {
+  const found = /^SystemExit(?:: (.*))?$/m.exec(message)
+  if (!found) return undefined
+  return found[1] === undefined || found[1] === 'None'
+    ? 0
+    : /^-?\d+$/.test(found[1])
+      ? Number(found[1]) & 255
+      : 1
+}
+
+async function run(python: Python, memory: { limit: number; reached: boolean }): Promise<void> {
+  const job = stage(python.FS)
+  memory.limit = job.memoryBytes
+  const output = (stream: string) => ({
+    write(bytes: Uint8Array): number {
+      for (let at = 0; at < bytes.length; at += 65_536)
+        send({ type: 'output', stream }, bytes.subarray(at, at + 65_536))
+      return bytes.length
+    },
+  })
+  python.setStdout(output('stdout'))
+  python.setStderr(output('stderr'))
+  let outcome = 'done'
+  let exitCode = 0
+  let error: string | undefined
+  let files = { reached: false }
+  try {
+    await loadPackages(python, job)
+    files = limitFiles(python.FS, job)
+    const value = (await python.runPythonAsync(job.code, { filename: 'program.py' })) as
+      | object
+      | undefined
+    // As in a notebook: the last expression's value is shown.
+    if (value !== undefined && value !== null)
+      send({ type: 'output', stream: 'stdout' }, encoder.encode(`${String(value)}\n`))
+    python.runPython(figures)
+  } catch (thrown) {
+    const { type, message = String(thrown) } = thrown as PythonError
+    const code = exitCodeOf(message)
+    if (type === 'SystemExit' || code !== undefined) {
+      exitCode = code ?? 1
+      outcome = exitCode === 0 ? 'done' : 'error'
+    } else {
+      const text = tracebackOf(message)
+      send({ type: 'output', stream: 'stderr' }, encoder.encode(text.slice(-20_000)))
+      error = text.trimEnd().split('\n').at(-1)?.slice(0, 500)
+      outcome = memory.reached && /MemoryError|memory/i.test(message) ? 'memory-limit' : 'error'
+      exitCode = 1
+    }
+    if (type === undefined && code === undefined)
+      outcome = memory.reached ? 'memory-limit' : 'crashed'
+  }
+  if (files.reached) outcome = 'file-limit'
+  else if (!sendFiles(python.FS, job)) outcome = 'file-limit'
+  send({ type: 'end', outcome, exitCode, error })
+}
+
+// ── Start
+
+const memory = limitMemory()
+// Pyodide asks for the numbers of its file flags this way, which Node forbids here.
+Object.assign(process, { binding: () => ({ fs: constants }) })
+const { loadPyodide } = (await import(`${home}/pyodide.mjs`)) as {
+  loadPyodide(options: object): Promise<Python>
+}
+/** What the program sees as JavaScript's global object: nothing to speak of. */
+const bare = Object.create(null) as object
+const common = {
+  indexURL: `${home}/`,
+  jsglobals: bare,
+  ...(packages === '-' ? {} : { packageCacheDir: `${packages}/` }),
+}
+if (mode === 'snapshot') {
+  const python = await loadPyodide({ ...common, _makeSnapshot: true, env: {} })
+  python.runPython(preloaded + prelude)
+  const bytes = python.makeMemorySnapshot()
+  for (let at = 0; at < bytes.length; at += 2 ** 20)
+    send({ type: 'snapshot' }, bytes.subarray(at, at + 2 ** 20))
+  send({ type: 'end' })
+} else {
+  const python = await loadPyodide({
+    ...common,
+    ...(snapshot === '-' ? { env: {} } : { _loadSnapshot: readFileSync(snapshot) }),
+  })
+  python.runPython(prelude)
+  disarm()
+  send({ type: 'ready' })
+  await run(python, memory)
+}
+process.exit(0)
