@@ -2,22 +2,28 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { browserProject } from './tests/browser.ts'
 
+/** Files named `*.long.*` take minutes; `npm test -- long` runs them, and only them. */
+const long = process.env.SILO_TESTS === 'long'
+const only = (patterns: readonly string[], ending: string) => ({
+  include: patterns.map((pattern) => `${pattern}/*${long ? '.long' : ''}${ending}`),
+  exclude: ['**/node_modules/**', ...(long ? [] : [`**/*.long${ending}`])],
+})
+
 /**
  * `node`: shared, companion and tests/. `web`: Svelte stores and pure modules of the app. `browser`: what only
  * a real browser has, in Chromium.
  */
 export default defineConfig({
   test: {
+    passWithNoTests: long,
     projects: [
       {
         test: {
           name: 'node',
-          include: [
-            'shared/**/*.test.ts',
-            'companion/**/*.test.ts',
-            'tests/contracts/**/*.test.ts',
-            'tests/integration/**/*.test.ts',
-          ],
+          ...only(
+            ['shared/**', 'companion/**', 'tests/contracts/**', 'tests/integration/**'],
+            '.test.ts',
+          ),
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 180_000,
@@ -29,12 +35,12 @@ export default defineConfig({
         plugins: [svelte({ configFile: false })],
         test: {
           name: 'web',
-          include: ['web/**/*.test.ts'],
+          ...only(['web/**'], '.test.ts'),
           environment: 'node',
           testTimeout: 30_000,
         },
       },
-      browserProject(),
+      browserProject(only(['web/**'], '.browser.ts')),
     ],
   },
 })

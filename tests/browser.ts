@@ -17,7 +17,10 @@ export const isolatedServer = {
 }
 
 /** Tests that run in the page itself, in Chromium: `web/**` with `.browser.ts`. */
-export function browserProject(): TestProjectConfiguration {
+export function browserProject(files: {
+  include: string[]
+  exclude: string[]
+}): TestProjectConfiguration {
   return {
     plugins: [testModels(), linkBridge()],
     server: isolatedServer,
@@ -31,7 +34,7 @@ export function browserProject(): TestProjectConfiguration {
     },
     test: {
       name: 'browser',
-      include: ['web/**/*.browser.ts'],
+      ...files,
       testTimeout: 240_000,
       hookTimeout: 180_000,
       browser: {

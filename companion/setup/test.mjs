@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
 import { ensureInstalled } from './install.mjs'
@@ -6,9 +6,16 @@ import { fail, node, root, run, say } from './process.mjs'
 import { ensureSyncthing } from './syncthing.mjs'
 import { ensureWebBuilt } from './web-build.mjs'
 
-/** `npm test [-- STAGE …]`: installs what it needs, runs every stage, ends with `N passed, N failed`. */
+/**
+ * `npm test [-- STAGE …]`: installs what it needs, runs the stages, ends with `N passed, N failed`. `npm run test:long`
+ * is the stage `long` with `--thorough`: also what a file does only with SILO_LONG_TESTS=1.
+ */
 const minute = 60_000
-const stages = { lint, types, unit, e2e }
+const stages = { lint, types, unit, e2e, long }
+/** Without names: what `npm test` is. The long stage is asked for. */
+const usual = ['lint', 'types', 'unit', 'e2e']
+// Read by the tests themselves.
+if (process.argv.includes('--thorough')) process.env.SILO_LONG_TESTS = '1'
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'))
 for (const name of asked)
   if (!(name in stages)) fail(`unknown stage ${name}; there are: ${Object.keys(stages).join(', ')}`)
@@ -22,8 +29,8 @@ const count = (passed, failed) => {
 
 await ensureInstalled()
 await ensureWebBuilt()
-const chosen = asked.length ? asked : Object.keys(stages)
-if (chosen.includes('unit') || chosen.includes('e2e')) await fetchTestModels()
+const chosen = asked.length ? asked : usual
+if (chosen.some((name) => ['unit', 'e2e', 'long'].includes(name))) await fetchTestModels()
 mkdirSync(join(root, 'test-results'), { recursive: true })
 for (const name of chosen) {
   const started = Date.now()
@@ -57,7 +64,7 @@ async function types() {
   ])
 }
 
-async function unit() {
+async function unit(files = []) {
   if (!(await chromium())) return
   // Without it the tests that need it fail and say so.
   await ensureSyncthing()
@@ -66,6 +73,7 @@ async function unit() {
     [
       bin('vitest', 'vitest.mjs'),
       'run',
+      ...files,
       '--reporter=default',
       '--reporter=json',
       '--outputFile=test-results/vitest.json',
@@ -77,6 +85,26 @@ async function unit() {
       Math.max(report.numFailedTests, report.numFailedTestSuites > 0 ? 1 : 0),
     ],
   )
+}
+
+/** The files named `*.long.*`; with SILO_LONG_TESTS=1 also those that have more to do then. */
+async function long() {
+  const more = process.env.SILO_LONG_TESTS ? filesNaming('SILO_LONG_TESTS') : []
+  if (more.length > 0) await unit(more)
+  process.env.SILO_TESTS = 'long'
+  try {
+    await unit()
+    await e2e()
+  } finally {
+    delete process.env.SILO_TESTS
+  }
+}
+
+/** Tests of the unit stage whose text holds `word`. */
+function filesNaming(word) {
+  return globSync('{shared,companion,tests/contracts,tests/integration}/**/*.test.ts', {
+    cwd: root,
+  }).filter((path) => readFileSync(join(root, path), 'utf8').includes(word))
 }
 
 /** False, and a failure, where there is no browser: some unit tests run in the page as well. */
@@ -107,7 +135,7 @@ async function e2e() {
 async function counted(name, args, reportName, read) {
   const path = join(root, 'test-results', reportName)
   rmSync(path, { force: true })
-  const { code } = await run(node, args, { timeoutMs: 15 * minute })
+  const { code } = await run(node, args, { timeoutMs: 40 * minute })
   if (!existsSync(path)) {
     say(code === 124 ? `${name} ran out of time.` : `${name} left no report.`)
     count(0, 1)

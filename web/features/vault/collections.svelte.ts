@@ -7,6 +7,7 @@ import { Resource } from '#web/client/resource.svelte.ts'
 import { cancelRun, startIngest } from '#web/client/run-actions.ts'
 import { RunWatch } from '#web/client/run-watch.svelte.ts'
 import { onChange } from '#web/client/stream.ts'
+import { connection } from '#web/client/stream.svelte.ts'
 import { requestVault } from '#web/client/vault-request.ts'
 
 /** Every collection with its running ingest. Shared by the list and the page of one collection. */
@@ -14,7 +15,10 @@ export class CollectionsStore {
   readonly list = new Resource<Collection[]>(async (signal) => {
     const { collections } = await requestVault('/api/collections', collectionListSchema, { signal })
     for (const { runId } of collections) if (runId) this.#follow(runId)
-    return collections
+    if (connection.state === 'online') return collections
+    // While it is away only what this device keeps is told; what was seen before is still there.
+    const told = new Set(collections.map(({ id }) => id))
+    return [...collections, ...(this.list.value ?? []).filter(({ id }) => !told.has(id))]
   })
   readonly runs = new RunWatch()
 

@@ -232,7 +232,8 @@ test('the hub keeps a copy and answers for him; Anna keeps one, and needs nobody
   await anna.goto(`${running.get('Anna’s desk')!.url}/vault`)
   const row = anna.getByTestId('team-collection')
   await row.getByRole('switch').click()
-  await expect(row).toContainText('copy of', { timeout: waitMs })
+  const part = row.getByTestId('team-holder').filter({ hasText: 'Bernd’s laptop' })
+  await expect(part).toHaveAttribute('data-synced', 'true', { timeout: waitMs })
   await running.get('Office hub')!.stop()
 
   await newChat(anna, running.get('Anna’s desk')!.url)
