@@ -72,5 +72,7 @@ export type SandboxEvent =
       readonly files: readonly { readonly name: string; readonly size: number }[]
       /** What a shell removed from its copies, named in the same way. */
       readonly removed?: readonly string[]
+      /** Folders it made there. */
+      readonly made?: readonly string[]
       readonly ms: number
     } // prettier-ignore
