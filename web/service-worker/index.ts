@@ -7,7 +7,7 @@ import { importsOf, kindOf, resourcesOf, type Kind } from './shell.ts'
 
 /**
  * Keeps the app openable without the companion. What the first page needs is stored at install; the other
- * build files when they are first used. Answers of the companion (/api, /v1) are never stored.
+ * build files soon after, the large ones when they are first used. Answers of the companion (/api, /v1) are never stored.
  */
 const cacheName = `silo-${version}`
 const shellPath = '/'
@@ -15,6 +15,11 @@ const immutablePaths = new Set(immutable.map(({ path }) => absolute(path)))
 const assetPaths = new Set(assets.map(({ path }) => absolute(path)))
 /** After this long without an answer a navigation gets the stored page. */
 const navigationTimeoutMs = 4000
+/** A part of the app larger than this is an engine: stored when it is used, bytes. */
+const largeBytes = 600_000
+const fillDelayMs = 3000
+
+let filled: Promise<void> | undefined
 
 self.addEventListener('install', (event) => event.waitUntil(install()))
 self.addEventListener('activate', (event) => event.waitUntil(activate()))
@@ -28,6 +33,7 @@ self.addEventListener('fetch', (event) => {
   )
   const answer = answers[kind]
   if (answer) event.respondWith(answer(request))
+  if (kind === 'page') event.waitUntil(fill())
 })
 
 self.addEventListener('push', (event) => event.waitUntil(showPush(self, event.data)))
@@ -89,6 +95,28 @@ async function activate(): Promise<void> {
   const own = (await caches.keys()).filter((name) => name.startsWith('silo-') && name !== cacheName)
   await Promise.all(own.slice(0, -1).map((name) => caches.delete(name)))
   await self.clients.claim()
+}
+
+/**
+ * Stores the parts that are loaded only when something needs them: that may be the moment the companion is away for
+ * good. What fails is tried again with the next page.
+ */
+async function fill(): Promise<void> {
+  filled ??= (async () => {
+    // The page itself comes first.
+    await new Promise((resolve) => setTimeout(resolve, fillDelayMs))
+    const cache = await caches.open(cacheName)
+    for (const path of immutablePaths) {
+      if (!/\/chunks\/[^/]+\.js$/.test(path) || (await cache.match(path))) continue
+      const response = (await caches.match(path)) ?? (await fetch(path))
+      if (!response.ok || Number(response.headers.get('content-length') ?? 0) > largeBytes) {
+        await response.body?.cancel()
+        continue
+      }
+      await cache.put(path, response)
+    }
+  })().catch(() => void (filled = undefined))
+  return filled
 }
 
 async function storedFirst(request: Request): Promise<Response> {
