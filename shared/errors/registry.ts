@@ -1,3 +1,4 @@
+import { agentErrors } from './agent-errors.ts'
 import { define } from './error-entry.ts'
 import { linkErrors } from './link-errors.ts'
 import { vaultErrors } from './vault-errors.ts'
@@ -12,6 +13,7 @@ export type { ErrorEntry, Recovery } from './error-entry.ts'
  * UI offers next. A test checks that every code thrown in the tree is here and every text fills its holes.
  */
 export const errorRegistry = define({
+  ...agentErrors,
   ...linkErrors,
   ...vaultErrors,
 
