@@ -9,7 +9,7 @@ import {
 } from '#shared/protocol/api.ts'
 import type { Placement } from '#shared/router/placement.ts'
 import { forgetConversation, isPageRun, keepConversation, localConversation, pageWork, type LocalConversation } from '#web/replica/copies.ts' // prettier-ignore
-import type { ChatRun } from '#web/replica/records.ts'
+import type { AgentRun, ChatRun } from '#web/replica/records.ts'
 import type * as v from 'valibot'
 import { request, send, type Road } from './api.ts'
 import { companion } from './companion.svelte.ts'
@@ -140,6 +140,12 @@ class Hosts {
       await (await this.side()).outbox.add(run, conversation)
       return 'waits'
     }
+  }
+
+  /** Starts a task of the agent, which only the companion can do. @throws SiloError companion_unreachable, … */
+  async beginTask(run: AgentRun, conversation: Conversation): Promise<void> {
+    await this.#ensureThere(conversation)
+    await startRun(run)
   }
 
   /** Has a waiting question answered by the page. @throws SiloError run_unknown where it was sent meanwhile */

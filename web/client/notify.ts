@@ -1,6 +1,6 @@
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
-import { endText, longRunMs, pathOfRun } from './run-news.ts'
+import { askText, endText, longRunMs, pathOfRun } from './run-news.ts'
 
 const storageKey = 'silo.notify'
 
@@ -41,6 +41,25 @@ export async function notifyEnd(run: RunSummary, language: Language): Promise<bo
     // A push about the same run replaces it, and does not stand beside it.
     tag: id,
     data: { path: pathOfRun(run) },
+  })
+  return registration !== undefined
+}
+
+/** The agent asks something while nobody looks at the open page: says so on this device, and nothing of what it is. */
+export async function notifyAsk(
+  runId: string,
+  approvalId: string,
+  language: Language,
+): Promise<boolean> {
+  if (document.visibilityState === 'visible' || notifyState() !== 'on') return false
+  const registration = await navigator.serviceWorker.getRegistration()
+  await registration?.showNotification('Silo', {
+    body: askText(language),
+    icon: '/icons/icon-192.png',
+    badge: '/icons/maskable-192.png',
+    lang: language === 'zh' ? 'zh-CN' : 'en',
+    tag: runId,
+    data: { path: `/approvals/${approvalId}` },
   })
   return registration !== undefined
 }

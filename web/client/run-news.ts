@@ -57,6 +57,11 @@ export function endText(kind: RunKind, outcome: Outcome, language: Language): st
   return texts[language][kind][outcome === 'cancelled' ? 'interrupted' : outcome]
 }
 
+/** One sentence that tells that the agent waits for an answer, and nothing of what it asks. */
+export function askText(language: Language): string {
+  return language === 'zh' ? '智能体在等您批准。' : 'The agent waits for your approval.'
+}
+
 /** Where the result of a run is seen. */
 export function pathOfRun({ kind, subject }: { kind: RunKind; subject: string }): string {
   if (kind === 'chat' || kind === 'agent') return `/c/${encodeURIComponent(subject)}`

@@ -6,6 +6,8 @@ import { startRunSchema, type StartRun } from '#shared/protocol/api.ts'
 import { runEventSchema, runSummarySchema } from '#shared/protocol/run-event.ts'
 
 export type ChatRun = Extract<StartRun, { kind: 'chat' }>
+/** A task of the agent: only a companion can do it, so it never waits here. */
+export type AgentRun = Extract<StartRun, { kind: 'agent' }>
 
 /** What was changed of a conversation while no companion could be told. */
 const unsyncedChangesSchema = v.object({

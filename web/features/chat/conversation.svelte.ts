@@ -1,4 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity'
+import type { Intent } from '#shared/domain/agent-task.ts'
 import {
   branchOf,
   newestLeaf,
@@ -6,12 +7,12 @@ import {
   type Message,
 } from '#shared/domain/conversation.ts'
 import { newId } from '#shared/domain/ids.ts'
-import { toSiloError, type SiloError, type WireError } from '#shared/errors/silo-error.ts'
+import { SiloError, toSiloError, type WireError } from '#shared/errors/silo-error.ts'
 import type { Placement } from '#shared/router/placement.ts'
 import { hosts, type ReadConversation } from '#web/client/hosts.svelte.ts'
 import { placeQuestion, type Pin } from '#web/client/placing.svelte.ts'
 import { onChange } from '#web/client/stream.ts'
-import type { ChatRun, WaitingQuestion } from '#web/replica/records.ts'
+import type { AgentRun, ChatRun, WaitingQuestion } from '#web/replica/records.ts'
 import { remember, remembered } from '#web/ui/remembered.ts'
 import { emptyAnswer, foldAnswer, withAnswer, type LiveAnswer } from './live-answer.ts'
 import { branchPlaces, mergeMessages, withMessages, withWaiting } from './tree.ts'
@@ -32,6 +33,8 @@ export class ConversationStore {
   #offline = $state(false)
   #loaded = $state(false)
   readonly #answers = new SvelteMap<string, LiveAnswer>()
+  /** Runs that are tasks of the agent, and where each was to go. */
+  readonly #tasks = new SvelteMap<string, Intent | undefined>()
   /** Messages of a run the companion has not confirmed yet. */
   readonly #unsent = new Set<string>()
   readonly #stops = new Map<string, () => void>()
@@ -108,6 +111,16 @@ export class ConversationStore {
     return this.#created
   }
 
+  /** Whether a message is the answer of an agent's task. */
+  isTask({ id, runId }: Pick<Message, 'id' | 'runId'>): boolean {
+    return (runId !== undefined && this.#tasks.has(runId)) || this.#answers.get(id)?.task === true
+  }
+
+  /** A run of this conversation is known to be a task, e.g. from the list of all tasks. */
+  noteTask(runId: string, intent?: Intent): void {
+    if (!this.#tasks.has(runId)) this.#tasks.set(runId, intent)
+  }
+
   answer(messageId: string): LiveAnswer | undefined {
     return this.#answers.get(messageId)
   }
@@ -152,21 +165,30 @@ export class ConversationStore {
 
   /**
    * Sends a message: at the end of the branch, or with `replaces` as another version of that user message.
-   * It is on the screen at once; when it is refused, it goes away again and the error is thrown.
+   * It is on the screen at once; when it is refused, it goes away again and the error is thrown. `deciding`: where it
+   * is to go; a task of the agent where that says so.
    */
-  async send(text: string, replaces?: string, pin = this.#pin): Promise<Sent> {
+  async send(
+    text: string,
+    replaces?: string,
+    pin = this.#pin,
+    deciding?: Promise<Intent | undefined>,
+  ): Promise<Sent> {
     const replaced = this.#messages.find(({ id }) => id === replaces)
     const parentId = replaces === undefined ? this.#leafId : (replaced?.parentId ?? null)
     const again = this.#failed?.userMessage
     const same = again?.text === text && again.parentId === parentId
     const run: ChatRun = same && this.#failed ? this.#failed : this.#newRun({ text, parentId })
-    return this.#begin(run, pin)
+    return this.#begin(run, pin, deciding)
   }
 
   /** Asks for another answer to the same question, perhaps elsewhere; the earlier one stays as a branch. */
   async regenerate(assistantId: string, pin = this.#pin): Promise<Sent> {
-    const parentId = this.#messages.find(({ id }) => id === assistantId)?.parentId
-    return parentId ? this.#begin(this.#newRun(parentId), pin) : 'nowhere'
+    const message = this.#messages.find(({ id }) => id === assistantId)
+    if (!message?.parentId) return 'nowhere'
+    const run = this.#newRun(message.parentId)
+    if (!this.isTask(message)) return this.#begin(run, pin)
+    return this.#begin({ ...run, kind: 'agent', ...withIntent(this.#tasks.get(message.runId ?? '')) }, pin) // prettier-ignore
   }
 
   /** Answers a user message that has no answer, e.g. because the page was closed too early. */
@@ -231,7 +253,12 @@ export class ConversationStore {
     }
   }
 
-  async #begin(run: ChatRun, pin: Pin | undefined): Promise<Sent> {
+  async #begin(
+    wanted: ChatRun | AgentRun,
+    pin: Pin | undefined,
+    deciding?: Promise<Intent | undefined>,
+  ): Promise<Sent> {
+    let run = wanted
     const { id: runId, conversationId, userMessage, assistantMessageId: answerId, parentId } = run
     const leafBefore = this.#leafId
     const createdAt = Date.now()
@@ -258,6 +285,15 @@ export class ConversationStore {
     this.#messages = withMessages(this.#messages, ...sent)
     this.#leafId = answerId
     try {
+      const intent = await deciding
+      if (run.kind === 'chat' && (intent?.kind === 'agent' || intent?.kind === 'skill')) {
+        const { reason: _ofPlace, ...rest } = run
+        run = { ...rest, kind: 'agent', intent }
+      }
+      if (run.kind === 'agent') {
+        await this.#beginTask(run)
+        return 'started'
+      }
       const placement = await this.#place(parentId, pin)
       const conversation = this.#conversation
       if ((placement.place === 'retrieval' && !placement.passages) || !conversation) {
@@ -265,22 +301,35 @@ export class ConversationStore {
         return 'nowhere'
       }
       const became = await hosts.begin(withReason(run, placement), placement, conversation)
-      this.#failed = undefined
-      if (!this.#created) {
-        this.#created = true
-        this.#rememberPin()
-      }
+      this.#begun()
       for (const { id } of sent) this.#unsent.delete(id)
       if (became === 'waits') await this.load()
       else this.#follow()
       return became
     } catch (cause) {
-      this.#failed = run
+      this.#failed = run.kind === 'chat' ? run : undefined
       undo()
       throw toSiloError(cause, 'page')
     } finally {
       for (const { id } of sent) this.#unsent.delete(id)
     }
+  }
+
+  async #beginTask(run: AgentRun): Promise<void> {
+    const conversation = this.#conversation
+    if (!conversation) throw new SiloError('conversation_unknown')
+    this.#tasks.set(run.id, run.intent)
+    await hosts.beginTask(run, conversation)
+    this.#begun()
+    this.#unsent.delete(run.assistantMessageId)
+    this.#follow()
+  }
+
+  #begun(): void {
+    this.#failed = undefined
+    if (this.#created) return
+    this.#created = true
+    this.#rememberPin()
   }
 
   #place(questionId: string, pin: Pin | undefined): Promise<Placement> {
@@ -360,6 +409,10 @@ export class ConversationStore {
     })
     this.#stops.set(runId, stop)
   }
+}
+
+function withIntent(intent: Intent | undefined): { intent?: Intent } {
+  return intent ? { intent } : {}
 }
 
 /** Why this place was chosen goes with the run, where there was a choice. */

@@ -17,6 +17,8 @@ export interface LiveAnswer {
   /** What is being done before the first word: queued, loading the model. */
   readonly stage?: Stage
   readonly stopReason?: 'stop' | 'length'
+  /** It is the answer of an agent's task. */
+  readonly task?: boolean
 }
 
 export const emptyAnswer: LiveAnswer = { text: '', citations: [], artifacts: [], fields: {} }
@@ -24,6 +26,8 @@ export const emptyAnswer: LiveAnswer = { text: '', citations: [], artifacts: [],
 /** Adds one event of the run. Events come once and in order (`followRun`). */
 export function foldAnswer(answer: LiveAnswer, { body }: RunEvent): LiveAnswer {
   switch (body.type) {
+    case 'run-started':
+      return body.kind === 'agent' ? { ...answer, task: true } : answer
     case 'text-delta': {
       const { stage: _past, ...rest } = answer
       return { ...rest, text: answer.text + body.text }
@@ -40,6 +44,7 @@ export function foldAnswer(answer: LiveAnswer, { body }: RunEvent): LiveAnswer {
     case 'citation':
       return { ...answer, citations: [...answer.citations, body.citation] }
     case 'artifact-created':
+    case 'artifact-updated':
       return {
         ...answer,
         artifacts: [...answer.artifacts.filter(({ id }) => id !== body.artifact.id), body.artifact],
