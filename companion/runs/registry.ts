@@ -28,6 +28,8 @@ export interface RunSpec {
   /** Writes the records that begin with the run; in the transaction that records its start. */
   prepare?(): void
   readonly execute: RunExecutor
+  /** It is not ended by the end of this process, but gone on with by `resume` in the next one. */
+  readonly resumable?: boolean
   /** Writes the records that end with the run; in the transaction that records its end. */
   settle?(end: RunEnd): void
   /** Called when the end is on disk. */
@@ -66,9 +68,17 @@ export class RunRegistry {
     this.#runs = new RunLog(database)
   }
 
-  /** Ends what a former process left unfinished as `interrupted`. Called once, before anything is served. */
-  recover(recoveries: Partial<Record<RunKind, RunRecovery>> = {}): RunSummary[] {
-    const left = this.#runs.list({ activeOnly: true, limit: -1 })
+  /**
+   * Ends what a former process left unfinished as `interrupted`, but for the kinds in `resumed`, which are left to
+   * `resume`. Called once, before anything is served.
+   */
+  recover(
+    recoveries: Partial<Record<RunKind, RunRecovery>> = {},
+    resumed: readonly RunKind[] = [],
+  ): RunSummary[] {
+    const left = this.#runs
+      .list({ activeOnly: true, limit: -1 })
+      .filter(({ kind }) => !resumed.includes(kind))
     for (const run of left) {
       transaction(this.#database, () => {
         const now = Date.now()
@@ -127,6 +137,24 @@ export class RunRegistry {
     })
     this.#active.set(spec.id, run)
     this.#publish(started)
+    run.finished = this.#execute(run)
+    return this.get(spec.id)
+  }
+
+  /** Goes on with a resumable run that a former process left, in the same log. @throws SiloError run_unknown, shutting_down */
+  resume(spec: Omit<RunSpec, 'request' | 'prepare'>): RunSummary {
+    const record = this.record(spec.id)
+    if (record.endedAt !== undefined || this.#active.has(spec.id)) return this.get(spec.id)
+    if (this.#closing) throw new SiloError('shutting_down')
+    const run: ActiveRun = {
+      spec: { ...spec, request: undefined },
+      record,
+      abort: new AbortController(),
+      seq: record.lastSeq,
+      ended: false,
+      finished: Promise.resolve(),
+    }
+    this.#active.set(spec.id, run)
     run.finished = this.#execute(run)
     return this.get(spec.id)
   }
@@ -221,6 +249,11 @@ export class RunRegistry {
 
   #end(run: ActiveRun, wanted: RunEnd, result: RunResult): void {
     if (run.ended) return
+    if (run.spec.resumable && wanted.outcome === 'interrupted') {
+      run.ended = true
+      this.#active.delete(run.spec.id)
+      return
+    }
     let end = wanted
     try {
       this.#publish(this.#writeEnd(run, end, result))
@@ -241,7 +274,7 @@ export class RunRegistry {
     } catch (error) {
       this.#log.error('after the end of a run', { runId: run.spec.id, error })
     }
-    if (run.spec.kind !== 'chat') this.#runs.prune(passing, keptRuns)
+    if (run.spec.kind !== 'chat' && run.spec.kind !== 'agent') this.#runs.prune(passing, keptRuns)
   }
 
   #writeEnd(run: ActiveRun, end: RunEnd, result: RunResult): RunEvent {

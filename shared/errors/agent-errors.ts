@@ -44,6 +44,19 @@ export const agentErrors = define({
     en: 'The switch “{name}” is off.',
     zh: '开关“{name}”处于关闭状态。',
   },
+  change_denied: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'The system does not let Silo change {path}.',
+    zh: '系统不允许 Silo 更改 {path}。',
+  },
+  volume_full: {
+    httpStatus: 507,
+    retryable: true,
+    en: 'The disk that holds {path} is full.',
+    zh: '{path} 所在的磁盘已满。',
+    recovery: 'free-disk',
+  },
   change_limit: {
     httpStatus: 429,
     retryable: false,
