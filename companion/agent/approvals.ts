@@ -2,129 +2,168 @@ import type { DatabaseSync } from 'node:sqlite'
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
 import { migrate } from '#companion/records/database.ts'
-import { approvalSchema, type Approval, type ApprovalAnswer, type ApprovalBody } from '#shared/domain/approval.ts' // prettier-ignore
-import { newId } from '#shared/domain/ids.ts'
+import { approvalAnswerSchema, approvalBodySchema, type Approval, type ApprovalAnswer, type ApprovalBody, type ChangeEdit } from '#shared/domain/approval.ts' // prettier-ignore
+import type { ChangePlan } from '#shared/domain/file-change.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { editedPlan, type Rebuild } from './edits.ts'
 
-export interface ApprovalRequest {
-  readonly taskId: string
-  readonly conversationId: string
-  readonly body: ApprovalBody
-}
-
-/** What people were asked, and what they said. Stored, so that a question outlives the process that asked it. */
+/** What tasks ask, until somebody answers: for as long as it takes, over restarts too. */
 export class Approvals {
   readonly #database: DatabaseSync
-  readonly #waiting = new Map<string, (approval: Approval) => void>()
-  readonly #onChange: () => void
+  readonly #changed: (approval: Approval) => void
+  readonly #waiting = new Map<string, Set<() => void>>()
+  /** How target names are made from facts; known while the task that asks is running. */
+  readonly #rebuilds = new Map<string, Rebuild>()
 
-  constructor(database: DatabaseSync, onChange: () => void = () => {}) {
+  constructor(database: DatabaseSync, changed: (approval: Approval) => void = () => {}) {
     this.#database = database
-    this.#onChange = onChange
+    this.#changed = changed
     migrate(database, 'approvals', [
       `CREATE TABLE approvals (
-        id TEXT PRIMARY KEY, task_id TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, approval TEXT NOT NULL) STRICT;
+        id TEXT PRIMARY KEY, task_id TEXT NOT NULL, conversation_id TEXT, created_at INTEGER NOT NULL, state TEXT NOT NULL,
+        body TEXT NOT NULL, answer TEXT, answered_at INTEGER, answered_by TEXT
+      ) STRICT;
       CREATE INDEX approvals_by_task ON approvals (task_id);
-      CREATE INDEX approvals_by_state ON approvals (state, created_at)`,
+      CREATE INDEX approvals_open ON approvals (created_at) WHERE state = 'open'`,
     ])
   }
 
-  create({ taskId, conversationId, body }: ApprovalRequest): Approval {
-    const approval: Approval = { id: newId(), runId: taskId, taskId, conversationId, createdAt: Date.now(), state: 'open', body } // prettier-ignore
-    this.#database
-      .prepare('INSERT INTO approvals VALUES (?, ?, ?, ?, ?)')
-      .run(approval.id, taskId, approval.state, approval.createdAt, JSON.stringify(approval))
-    this.#onChange()
-    return approval
-  }
+  /** Asks, or returns what the same id asked before. */
+  ask(wanted: { id: string; taskId: string; conversationId: string; body: ApprovalBody; rebuild?: Rebuild }): { approval: Approval; isNew: boolean } {
+    const { id, taskId, conversationId, body, rebuild } = wanted
+    if (rebuild) this.#rebuilds.set(id, rebuild)
+    const { changes } = this.#database
+      .prepare(
+        "INSERT INTO approvals (id, task_id, conversation_id, created_at, state, body) VALUES (?, ?, ?, ?, 'open', ?) ON CONFLICT (id) DO NOTHING",
+      )
+      .run(id, taskId, conversationId, Date.now(), JSON.stringify(body))
+    const approval = this.get(id)
+    if (Number(changes) > 0) this.#changed(approval)
+    return { approval, isNew: Number(changes) > 0 }
+  } // prettier-ignore
 
   /** @throws SiloError approval_unknown */
   get(id: string): Approval {
-    const row = this.#database.prepare('SELECT approval FROM approvals WHERE id = ?').get(id)
+    const row = this.#database.prepare('SELECT * FROM approvals WHERE id = ?').get(id)
     if (!row) throw new SiloError('approval_unknown')
     return approvalOf(row)
   }
 
   /** Newest first. */
-  list(of: { open: boolean; taskId?: string | undefined; limit: number }): Approval[] {
+  list(of: { open?: boolean; taskId?: string; limit?: number } = {}): Approval[] {
     return this.#database
       .prepare(
-        "SELECT approval FROM approvals WHERE (?1 = 0 OR state = 'open') AND (?2 IS NULL OR task_id = ?2) ORDER BY created_at DESC LIMIT ?3",
+        `SELECT * FROM approvals WHERE (?1 IS NULL OR task_id = ?1) AND (?2 = 0 OR state = 'open')
+         ORDER BY created_at DESC, rowid DESC LIMIT ?3`,
       )
-      .all(of.open ? 1 : 0, of.taskId ?? null, of.limit)
+      .all(of.taskId ?? null, of.open ? 1 : 0, of.limit ?? 200)
       .map(approvalOf)
   }
 
   openOf(taskId: string): number {
     const row = this.#database
-      .prepare("SELECT count(*) AS open FROM approvals WHERE task_id = ? AND state = 'open'")
+      .prepare("SELECT count(*) AS n FROM approvals WHERE task_id = ? AND state = 'open'")
       .get(taskId)
-    return Number(row?.open)
+    return Number(row?.n)
   }
 
-  /** The same answer once more is the same answer. @throws SiloError approval_unknown, approval_answered, bad_request */
+  /**
+   * The same answer again is the same answer.
+   * @throws SiloError approval_unknown, approval_answered, bad_request where the answer does not fit the question
+   */
   answer(id: string, answer: ApprovalAnswer, by: string): Approval {
-    const approval = this.get(id)
-    if (approval.state !== 'open') {
-      if (isDeepStrictEqual(approval.answer, answer)) return approval
+    const known = this.get(id)
+    if (known.state !== 'open') {
+      if (known.answer && isDeepStrictEqual(known.answer, answer)) return known
       throw new SiloError('approval_answered')
     }
-    const state = answer.decision === 'approve' ? 'approved' : 'denied'
-    const answered = { ...approval, state, answer, answeredAt: Date.now(), answeredBy: by } as const
-    this.#write(answered)
-    this.#waiting.get(id)?.(answered)
-    return answered
-  }
-
-  /** The task is over: nobody need answer any more. */
-  withdraw(taskId: string): void {
-    for (const approval of this.list({ open: true, taskId, limit: -1 }))
-      this.#write({ ...approval, state: 'withdrawn' })
-  }
-
-  /** Resolves when it was answered; at once where it was already. @throws the signal's reason */
-  async answered(id: string, signal: AbortSignal): Promise<Approval> {
-    const now = this.get(id)
-    if (now.state !== 'open') return now
-    signal.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<Approval>()
-    const stop = (): void => reject(signal.reason)
-    this.#waiting.set(id, resolve)
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      return await promise
-    } finally {
-      this.#waiting.delete(id)
-      signal.removeEventListener('abort', stop)
+    const { body } = known
+    if (answer.decision === 'approve') {
+      if (body.kind === 'changes') editedPlan(body.plan, answer.edits ?? [], this.#rebuilds.get(id))
+      if (body.kind === 'question' && !answer.text)
+        throw new SiloError('bad_request', { params: { detail: 'text' }, field: 'text' })
     }
+    this.#settle(id, answer.decision === 'approve' ? 'approved' : 'denied', answer, by)
+    return this.get(id)
   }
 
-  #write(approval: Approval): void {
+  /** The rows as they would be with these edits. @throws SiloError approval_unknown, bad_request */
+  preview(id: string, edits: readonly ChangeEdit[]): ChangePlan {
+    const { body } = this.get(id)
+    if (body.kind !== 'changes')
+      throw new SiloError('bad_request', { params: { detail: body.kind } })
+    // A row that is left out is shown still: it can be taken in again.
+    const kept = edits.map(({ include: _include, ...edit }) => edit)
+    return editedPlan(body.plan, kept, this.#rebuilds.get(id))
+  }
+
+  /** The task ended: nobody needs the answers any more. */
+  withdraw(taskId: string): void {
+    for (const { id } of this.list({ taskId, open: true })) this.#settle(id, 'withdrawn')
+  }
+
+  /** Contents that open plans name: they are not swept. */
+  namedContents(): Set<string> {
+    const named = new Set<string>()
+    for (const { body } of this.list({ open: true, limit: -1 }))
+      if (body.kind === 'changes')
+        for (const change of body.plan.changes) if ('content' in change) named.add(change.content)
+    return named
+  }
+
+  /** Resolves when it is not open any more. There is no limit: a person may take days. @throws the signal's reason */
+  async settled(id: string, signal: AbortSignal): Promise<Approval> {
+    signal.throwIfAborted()
+    const known = this.get(id)
+    if (known.state !== 'open') return known
+    await new Promise<void>((resolve, reject) => {
+      const listeners = this.#waiting.get(id) ?? new Set()
+      this.#waiting.set(id, listeners)
+      const stop = (): void => {
+        listeners.delete(done)
+        signal.removeEventListener('abort', abort)
+      }
+      const done = (): void => {
+        stop()
+        resolve()
+      }
+      const abort = (): void => {
+        stop()
+        reject(signal.reason)
+      }
+      listeners.add(done)
+      signal.addEventListener('abort', abort, { once: true })
+    })
+    return this.get(id)
+  }
+
+  #settle(id: string, state: Approval['state'], answer?: ApprovalAnswer, by?: string): void {
     this.#database
-      .prepare('UPDATE approvals SET state = ?, approval = ? WHERE id = ?')
-      .run(approval.state, JSON.stringify(approval), approval.id)
-    this.#onChange()
+      .prepare(
+        "UPDATE approvals SET state = ?, answer = ?, answered_at = ?, answered_by = ? WHERE id = ? AND state = 'open'",
+      )
+      .run(state, answer ? JSON.stringify(answer) : null, Date.now(), by ?? null, id)
+    for (const listener of this.#waiting.get(id) ?? []) listener()
+    this.#waiting.delete(id)
+    if (state === 'withdrawn') this.#rebuilds.delete(id)
+    this.#changed(this.get(id))
   }
 }
 
 function approvalOf(row: Record<string, unknown>): Approval {
-  return v.parse(approvalSchema, JSON.parse(String(row.approval)))
-}
-
-/** One line that says what is asked. */
-export function approvalTitle(body: ApprovalBody): string {
-  switch (body.kind) {
-    case 'changes':
-      return body.plan.title
-    case 'grant':
-      return body.resource
-    case 'command':
-      return body.argv.join(' ').slice(0, 200)
-    case 'python':
-      return body.why || body.code.split('\n', 1)[0]!.slice(0, 200)
-    case 'send':
-      return body.host
-    case 'question':
-      return body.text.slice(0, 200)
+  const taskId = String(row.task_id)
+  return {
+    id: String(row.id),
+    runId: taskId,
+    taskId,
+    ...(row.conversation_id === null ? {} : { conversationId: String(row.conversation_id) }),
+    createdAt: Number(row.created_at),
+    state: row.state as Approval['state'],
+    body: v.parse(approvalBodySchema, JSON.parse(String(row.body))),
+    ...(row.answer === null
+      ? {}
+      : { answer: v.parse(approvalAnswerSchema, JSON.parse(String(row.answer))) }),
+    ...(row.answered_at === null ? {} : { answeredAt: Number(row.answered_at) }),
+    ...(row.answered_by === null ? {} : { answeredBy: String(row.answered_by) }),
   }
 }
