@@ -15,6 +15,7 @@ import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
 import { composeModels, modelSources } from './compose/models.ts'
 import { composeNotes } from './compose/notes.ts'
+import { composePolicy } from './compose/policy.ts'
 import { composePush } from './compose/push.ts'
 import { composeReplica } from './compose/replica.ts'
 import { composeSafety } from './compose/safety.ts'
@@ -206,6 +207,7 @@ async function build(
     runs,
     changes,
   )
+  const { policy, journal } = await composePolicy(home, database, log, (topic) => changes.publish(topic)) // prettier-ignore
   runs.recover({ chat: (run) => chat.recover(run) })
   closers.push(() => runs.close())
   conversations.purge()
@@ -375,6 +377,8 @@ async function build(
     teamPeers,
     settings,
     keys,
+    policy,
+    journal,
     egress,
     replica: composeReplica({ companionId, database, index, team }),
     push,

@@ -18,6 +18,8 @@ import { linkRoutes } from './routes/link.ts'
 import { modelRoutes } from './routes/models.ts'
 import { notesRoutes } from './routes/notes.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
+import { journalRoutes } from './routes/journal.ts'
+import { policyRoutes } from './routes/policy.ts'
 import { pushRoutes } from './routes/push.ts'
 import { replicaRoutes } from './routes/replica.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -90,6 +92,8 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.speech) app.route('/api', speechRoutes(services.speech))
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))
   if (services.push) app.route('/api', pushRoutes(services.push))
+  if (services.policy) app.route('/api', policyRoutes(services.policy))
+  if (services.journal) app.route('/api', journalRoutes(services.journal))
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))

@@ -12,6 +12,11 @@ export function deviceOf(caller: Caller): string {
   return caller.kind === 'device' && caller.role !== 'owner' ? caller.deviceId : 'self'
 }
 
+/** Who did something, for those who read of it later: an owner's device by its id too. */
+export function authorOf(caller: Caller): string {
+  return caller.kind === 'device' ? caller.deviceId : 'self'
+}
+
 /** What one caller may do with collections, asked anew each time; what it does and is refused is noted. */
 export class Rights {
   readonly device: string

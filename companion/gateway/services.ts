@@ -9,6 +9,8 @@ import type { Link } from '#companion/link/link.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { Journal } from '#companion/journal/journal.ts'
+import type { Policy } from '#companion/policy/policy.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
@@ -171,6 +173,8 @@ export interface GatewayServices {
   readonly pageModels?: PageFiles
   readonly speech?: SpeechService
   readonly push?: Push
+  readonly policy?: Policy
+  readonly journal?: Journal
   readonly egress?: EgressLedger
   readonly replica?: ReplicaFeed
   readonly ingest?: IngestService

@@ -4,6 +4,7 @@ import type { Capability, Grant, SwitchName, SwitchState } from '#shared/domain/
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { FileAccess, Leave, LeaveRequest } from '#shared/contracts/tool.ts'
+import { canonicalPath, namedPath } from './canonical-path.ts'
 import { createFileAccess } from './file-access.ts'
 import type { PolicyRecords } from './policy-records.ts'
 import { folded, refusalOf } from './refused-places.ts'
@@ -43,10 +44,15 @@ export class Policy {
     return this.#records.list()
   }
 
-  /** A lasting grant. @throws SiloError path_refused */
-  grant(grant: { id: string; capability: Capability; resource: string }, by: string): void {
-    if (grant.capability.startsWith('files.')) this.requireOpen(grant.resource)
-    this.#records.add({ ...grant, scope: 'always', givenBy: by, givenAt: Date.now() })
+  /** A lasting grant, of a folder by any of its names. @throws SiloError path_refused, path_not_found */
+  async grant(
+    grant: { id: string; capability: Capability; resource: string },
+    by: string,
+  ): Promise<void> {
+    const isPath = grant.capability.startsWith('files.')
+    const resource = isPath ? await canonicalPath(namedPath(grant.resource)) : grant.resource
+    if (isPath) this.requireOpen(resource)
+    this.#records.add({ ...grant, resource, scope: 'always', givenBy: by, givenAt: Date.now() })
     this.#onChange()
   }
 

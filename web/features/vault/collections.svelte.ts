@@ -12,7 +12,7 @@ import { requestVault } from '#web/client/vault-request.ts'
 
 /** Every collection with its running ingest. Shared by the list and the page of one collection. */
 export class CollectionsStore {
-  readonly list = new Resource<Collection[]>(async (signal) => {
+  readonly list: Resource<Collection[]> = new Resource<Collection[]>(async (signal) => {
     const { collections } = await requestVault('/api/collections', collectionListSchema, { signal })
     for (const { runId } of collections) if (runId) this.#follow(runId)
     if (connection.state === 'online') return collections
