@@ -93,7 +93,8 @@ export function foldTask(task: TaskView, { seq, at, body }: RunEvent): TaskView 
     case 'approval-request': {
       const { type: _type, ...ask } = body
       const others = task.asks.filter(({ approvalId }) => approvalId !== ask.approvalId)
-      return { ...next, state: 'waiting', asks: [...others, { ...ask, at }] }
+      const { progress: _past, ...rest } = next
+      return { ...rest, state: 'waiting', asks: [...others, { ...ask, at }] }
     }
     case 'approval-answer': {
       const { approvalId, decision, by } = body

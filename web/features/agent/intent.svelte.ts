@@ -1,20 +1,21 @@
 import type { Intent, IntentKind } from '#shared/domain/agent-task.ts'
-import { skillListSchema, type SkillInfo } from '#shared/protocol/agent.ts'
 import { intentOf } from '#web/client/agent/requests.ts'
-import { request } from '#web/client/api.ts'
-import { Resource } from '#web/client/resource.svelte.ts'
 
 /** The text rests for this long before it is asked about, ms. */
 const restMs = 350
 /** A message that is sent waits no longer than this to learn where it goes, ms; then it is chat. */
 const patienceMs = 6000
 
+/** Where a text goes that was sent before anything else could be asked; undefined leaves it a chat. */
+export async function quickIntent(
+  text: string,
+  collectionIds: readonly string[],
+): Promise<Intent | undefined> {
+  return intentOf(text, collectionIds, AbortSignal.timeout(patienceMs)).catch(() => undefined)
+}
+
 /** Where the text in the composer would go: asked of the companion while it is written, or chosen by the person. */
 export class IntentChoice {
-  readonly skills = new Resource<SkillInfo[]>(async (signal) => {
-    const { skills } = await request('/api/skills', skillListSchema, { signal })
-    return skills.filter(({ problem }) => problem === undefined)
-  })
   #chosen = $state.raw<Intent>()
   #guess = $state.raw<{ text: string; intent: Intent }>()
   #text = $state('')
@@ -69,7 +70,6 @@ export class IntentChoice {
   dispose(): void {
     clearTimeout(this.#timer)
     this.#asking?.abort.abort()
-    this.skills.dispose()
   }
 
   /** `lasting`: the answer is wanted even after the text was sent and is gone. */

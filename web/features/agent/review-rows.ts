@@ -108,6 +108,11 @@ export function foldersTouched(rows: readonly ReviewRow[]): string[] {
   return [...all].filter((folder) => ![...all].some((other) => other !== folder && folder.startsWith(`${other}/`))).toSorted() // prettier-ignore
 }
 
+/** The first of some folders, as a person reads them. */
+export function shownFolders(folders: readonly string[], most: number): string {
+  return folders.slice(0, most).join(', ') + (folders.length > most ? ' …' : '')
+}
+
 function rowOf(change: FileChange, edit: RowEdit = {}, rebuilt = change): ReviewRow {
   const isNew = change.type === 'create' || change.type === 'make-folder'
   const target = 'to' in rebuilt ? rebuilt.to : rebuilt.type === 'trash' ? undefined : rebuilt.path

@@ -318,8 +318,9 @@ export class ConversationStore {
   async #beginTask(run: AgentRun): Promise<void> {
     const conversation = this.#conversation
     if (!conversation) throw new SiloError('conversation_unknown')
-    this.#tasks.set(run.id, run.intent)
     await hosts.beginTask(run, conversation)
+    // Only now: what shows a task reads its run at once.
+    this.#tasks.set(run.id, run.intent)
     this.#begun()
     this.#unsent.delete(run.assistantMessageId)
     this.#follow()

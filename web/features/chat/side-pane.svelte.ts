@@ -64,6 +64,7 @@ export class SidePane {
         this.#held = { draft, messageId: writing.id, stored: this.artifacts.length }
       })
     })
+    this.#follow(covers)
     let stored = 0
     $effect(() => {
       const now = this.artifacts.length
@@ -74,6 +75,24 @@ export class SidePane {
           if (!covers()) this.#open = true
         }
         stored = now
+      })
+    })
+  }
+
+  /** A task makes and changes things while it works: the newest is shown, unless the person looks at another. */
+  #follow(covers: () => boolean): void {
+    let followed: string | null = null
+    $effect(() => {
+      const { writing } = this.#store()
+      const newest = writing && this.#store().isTask(writing) ? newestOf(writing.artifacts ?? []) : undefined // prettier-ignore
+      if (!newest) return
+      const id = newest.id
+      void newest.sha256
+      untrack(() => {
+        if (this.#selectedId !== null && this.#selectedId !== followed) return
+        followed = id
+        this.#selectedId = id
+        if (!covers()) this.#open = true
       })
     })
   }
@@ -106,4 +125,8 @@ export class SidePane {
     this.#open = false
     this.#citation = null
   }
+}
+
+function newestOf(artifacts: readonly Artifact[]): Artifact | undefined {
+  return artifacts.toSorted((a, b) => a.createdAt - b.createdAt || a.version - b.version).at(-1)
 }
