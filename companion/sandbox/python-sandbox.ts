@@ -86,13 +86,15 @@ class PythonSandbox implements Sandbox {
     let ended = false
     try {
       const jail = this.#warm.take(start.key) ?? start.begin()
-      yield* runPythonJob(
-        jail,
-        { ...checked, ...needed },
-        { limits, left, signal, log: this.#options.log },
-      )
-      ended = true
-      this.#warm.keep(start.key, start.begin)
+      const surroundings = { limits, left, signal, log: this.#options.log }
+      for await (const event of runPythonJob(jail, { ...checked, ...needed }, surroundings)) {
+        if (event.type === 'end') {
+          // From here on the folder is the caller's, who need not ask for more.
+          ended = true
+          this.#warm.keep(start.key, start.begin)
+        }
+        yield event
+      }
     } finally {
       if (!ended) await left.discard()
     }
@@ -111,7 +113,7 @@ class PythonSandbox implements Sandbox {
     const runtime = this.#runtime(machine)
     if (!pyodide || !runtime)
       throw new SiloError('sandbox_unavailable', {
-        params: { reason: 'Pyodide or its runtime is missing.' },
+        params: { detail: 'Pyodide or its runtime is missing.' },
       })
     const snapshot = await (this.#snapshot ??= this.#makeSnapshot(machine, pyodide, runtime))
     const folder = this.#options.packages?.folder

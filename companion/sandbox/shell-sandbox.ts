@@ -66,7 +66,7 @@ class ShellSandbox implements Sandbox {
     const machine = await this.#machine()
     const { bwrap } = machine
     if (!bwrap)
-      throw new SiloError('sandbox_unavailable', { params: { reason: reasonOf(machine) } })
+      throw new SiloError('sandbox_unavailable', { params: { detail: reasonOf(machine) } })
     const limits = limitsOf(job.limits)
     const checked = await check(job)
     const { folder } = this.#options

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
+import { ensureBubblewrap } from './bubblewrap.mjs'
 import { ensureInstalled } from './install.mjs'
 import { fail, node, root, run, say } from './process.mjs'
 import { ensureSyncthing } from './syncthing.mjs'
@@ -68,6 +69,7 @@ async function unit(files = []) {
   if (!(await chromium())) return
   // Without it the tests that need it fail and say so.
   await ensureSyncthing()
+  await ensureBubblewrap()
   await counted(
     'vitest',
     [

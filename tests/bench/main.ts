@@ -7,6 +7,7 @@ const names = [
   'link',
   'replica',
   'retrieval',
+  'sandbox',
   'search',
   'sync',
   'web',

@@ -8,12 +8,19 @@
 import { constants, readFileSync, readSync, writeSync } from 'node:fs'
 import process from 'node:process'
 
+interface FileNode {
+  contents?: Uint8Array | null
+}
 interface Streams {
-  node: { timestamp: number; mtime?: number; contents?: Uint8Array; usedBytes?: number }
+  node: FileNode
 }
 interface MemoryFiles {
   createNode(...args: unknown[]): unknown
-  expandFileStorage(node: { contents?: Uint8Array | null }, capacity: number): void
+  resizeFileStorage(node: FileNode, size: number): void
+  ops_table: {
+    dir: { node: { unlink(parent: { contents: Record<string, FileNode> }, name: string): void } }
+    file: { stream: { write(...args: [stream: Streams, bytes: Uint8Array, offset: number, length: number, position: number, own?: boolean]): number } } // prettier-ignore
+  }
 }
 interface FileSystem {
   filesystems: { MEMFS: MemoryFiles }
@@ -148,24 +155,43 @@ function disarm(): void {
   process.argv.length = 2
 }
 
-/** Files live in memory; they are counted as they grow. */
+const sizeOf = (node: FileNode): number => node.contents?.length ?? 0
+
+/** Files live in memory; they are counted as they come, grow and go. */
 function limitFiles(fs: FileSystem, job: Job): { reached: boolean } {
   const state = { reached: false, bytes: 0, nodes: 0 }
   const { MEMFS } = fs.filesystems
-  const { createNode, expandFileStorage } = MEMFS
+  const { stream } = MEMFS.ops_table.file
+  const folder = MEMFS.ops_table.dir.node
+  const { createNode, resizeFileStorage } = MEMFS
+  const { write } = stream
+  const { unlink } = folder
   const refuse = (): never => {
     state.reached = true
     throw new fs.ErrnoError(noSpace)
   }
+  const count = <T>(node: FileNode, wanted: number, work: () => T): T => {
+    const before = sizeOf(node)
+    if (wanted > before && state.bytes + wanted - before > job.fileBytes) refuse()
+    const result = work()
+    state.bytes += sizeOf(node) - before
+    return result
+  }
   MEMFS.createNode = (...args) => {
-    if (++state.nodes > job.files + 1000) refuse()
+    // Programs have caches and folders of their own.
+    if (state.nodes >= job.files + 1000) refuse()
+    state.nodes++
     return createNode.apply(MEMFS, args)
   }
-  MEMFS.expandFileStorage = (node, capacity) => {
-    const before = node.contents?.length ?? 0
-    if (capacity > before && state.bytes + capacity - before > job.fileBytes) refuse()
-    expandFileStorage.call(MEMFS, node, capacity)
-    state.bytes += (node.contents?.length ?? 0) - before
+  MEMFS.resizeFileStorage = (node, size) =>
+    count(node, size, () => resizeFileStorage.call(MEMFS, node, size))
+  stream.write = (...args) =>
+    count(args[0].node, args[4] + args[3], () => write.apply(stream, args))
+  folder.unlink = (parent, name) => {
+    const node = parent.contents[name]
+    unlink.call(folder, parent, name)
+    state.nodes--
+    if (node?.contents instanceof Uint8Array) state.bytes -= sizeOf(node)
   }
   return state
 }
@@ -178,11 +204,41 @@ os.environ.clear()
 os.environ.update(HOME='/work', LANG='C.UTF-8', MPLBACKEND='agg', MPLCONFIGDIR='/tmp')
 os.makedirs('/work', exist_ok=True)
 os.chdir('/work')
+
+def refuse(*_):
+    raise PermissionError('there are no other programs in here')
+os.system = refuse
 `
 /** Imported while the snapshot is made, so that they are there at once. */
 const preloaded = `
 import base64, collections, csv, datetime, decimal, functools, glob, hashlib, html, io, itertools, json, math
 import pathlib, random, re, shutil, statistics, string, textwrap, traceback, unicodedata, urllib.parse, zipfile
+`
+/** Runs the program to its end, whatever that is, and says so in JSON. */
+const driver = `
+async def run(code):
+    import json, sys, traceback
+    from pyodide.code import eval_code_async
+    try:
+        value = await eval_code_async(code, {'__name__': '__main__'}, filename='program.py')
+        # As in a notebook: the last expression's value is shown.
+        if value is not None: print(value)
+        ended = {'exit': 0}
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int): ended = {'exit': end.code or 0}
+        else:
+            print(end.code, file=sys.stderr)
+            ended = {'exit': 1, 'error': str(end.code)}
+    except BaseException as error:
+        frames = error.__traceback__
+        while frames and frames.tb_frame.f_code.co_filename != 'program.py': frames = frames.tb_next
+        lines = traceback.format_exception(type(error), error, frames)
+        print(''.join(lines)[-20000:], end='', file=sys.stderr)
+        ended = {'exit': 1, 'error': traceback.format_exception_only(error)[-1].strip()}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return json.dumps(ended)
+run
 `
 const figures = `
 def _keep_figures():
@@ -249,30 +305,6 @@ async function loadPackages(python: Python, job: Job): Promise<void> {
     })
 }
 
-interface PythonError {
-  type?: string
-  message?: string
-}
-
-/** The traceback without the frames of Pyodide itself. */
-function tracebackOf(message: string): string {
-  const lines = message.split('\n')
-  const first = lines.findIndex((line) => line.includes('File "program.py"'))
-  return first > 0
-    ? ['Traceback (most recent call last):', ...lines.slice(first)].join('\n')
-    : message
-}
-
-function exitCodeOf(message: string): number | undefined {
-  const found = /^SystemExit(?:: (.*))?$/m.exec(message)
-  if (!found) return undefined
-  return found[1] === undefined || found[1] === 'None'
-    ? 0
-    : /^-?\d+$/.test(found[1])
-      ? Number(found[1]) & 255
-      : 1
-}
-
 async function run(python: Python, memory: { limit: number; reached: boolean }): Promise<void> {
   const job = stage(python.FS)
   memory.limit = job.memoryBytes
@@ -291,29 +323,16 @@ async function run(python: Python, memory: { limit: number; reached: boolean }):
   let files = { reached: false }
   try {
     await loadPackages(python, job)
+    const execute = python.runPython(driver) as (code: string) => PromiseLike<string>
     files = limitFiles(python.FS, job)
-    const value = (await python.runPythonAsync(job.code, { filename: 'program.py' })) as
-      | object
-      | undefined
-    // As in a notebook: the last expression's value is shown.
-    if (value !== undefined && value !== null)
-      send({ type: 'output', stream: 'stdout' }, encoder.encode(`${String(value)}\n`))
-    python.runPython(figures)
+    const ended = parse(await execute(job.code)) as { exit: number; error?: string }
+    exitCode = ended.exit & 255
+    error = ended.error?.slice(0, 500)
+    if (exitCode !== 0) outcome = error?.startsWith('MemoryError') ? 'memory-limit' : 'error'
+    else python.runPython(figures)
   } catch (thrown) {
-    const { type, message = String(thrown) } = thrown as PythonError
-    const code = exitCodeOf(message)
-    if (type === 'SystemExit' || code !== undefined) {
-      exitCode = code ?? 1
-      outcome = exitCode === 0 ? 'done' : 'error'
-    } else {
-      const text = tracebackOf(message)
-      send({ type: 'output', stream: 'stderr' }, encoder.encode(text.slice(-20_000)))
-      error = text.trimEnd().split('\n').at(-1)?.slice(0, 500)
-      outcome = memory.reached && /MemoryError|memory/i.test(message) ? 'memory-limit' : 'error'
-      exitCode = 1
-    }
-    if (type === undefined && code === undefined)
-      outcome = memory.reached ? 'memory-limit' : 'crashed'
+    outcome = memory.reached ? 'memory-limit' : 'crashed'
+    error = String(thrown).trimEnd().split('\n').at(-1)?.slice(0, 500)
   }
   if (files.reached) outcome = 'file-limit'
   else if (!sendFiles(python.FS, job)) outcome = 'file-limit'

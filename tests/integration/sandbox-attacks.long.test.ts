@@ -1,0 +1,2 @@
+// The slow attacks; which ones they are is in the table.
+import './sandbox-attacks.test.ts'
