@@ -4,16 +4,18 @@ title: Tidy a folder
 description: Sorts the files of a folder into subfolders by year.
 examples:
   - Tidy ~/Downloads by year
-parameters:
-  type: object
-  properties:
-    folder:
-      type: string
-      description: The folder to tidy
-  required: [folder]
+tools: [list_files, move_files]
 ---
 
-1. List the files of {folder}.
+\`\`\`json schema
+{
+  "type": "object",
+  "properties": { "folder": { "type": "string", "description": "The folder to tidy" } },
+  "required": ["folder"]
+}
+\`\`\`
+
+1. List the files of the folder.
 2. Propose to move each into a subfolder named after the year it was last changed.
 3. Say what was moved.
 `

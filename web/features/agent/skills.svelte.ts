@@ -1,11 +1,14 @@
 import { skillListSchema, type SkillInfo } from '#shared/protocol/agent.ts'
 import { request } from '#web/client/api.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
+import { language } from '#web/ui/i18n.svelte.ts'
 
 /** What the agent knows how to do: read once, for names in chips and headings. */
 class Skills {
   readonly list = new Resource<SkillInfo[]>(async (signal) => {
-    const { skills } = await request('/api/skills', skillListSchema, { signal })
+    const { skills } = await request(`/api/skills?language=${language.current}`, skillListSchema, {
+      signal,
+    })
     return skills
   })
   #wanted = false
