@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { needsGroup, ProcessGroup } from './process-group.ts'
 
 /** What this computer has to build walls with. */
 export interface Machine {
@@ -11,6 +12,8 @@ export interface Machine {
   /** Why there is no bubblewrap. */
   readonly without?: string
   readonly prlimit?: string
+  /** Nothing would hold a fork bomb here: the user is root, and no control group can be made. */
+  readonly unbounded?: boolean
   /** macOS. */
   readonly sandboxExec?: string
   readonly deno?: string
@@ -36,10 +39,18 @@ async function look(): Promise<Machine> {
   const tried = await tryBubblewrap()
   return {
     ...tried,
+    ...(isUnbounded() ? { unbounded: true } : {}),
     ...(prlimit ? { prlimit } : {}),
     ...(sandboxExec ? { sandboxExec } : {}),
     ...(deno ? { deno } : {}),
   }
+}
+
+function isUnbounded(): boolean {
+  if (!needsGroup()) return false
+  const group = ProcessGroup.create(8)
+  group?.remove()
+  return !group
 }
 
 async function tryBubblewrap(): Promise<Pick<Machine, 'bwrap' | 'without'>> {

@@ -1,9 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxEvent } from '#shared/contracts/sandbox.ts'
+import { SiloError } from '#shared/errors/silo-error.ts'
 import { EventQueue } from './event-queue.ts'
 import { JailProcess, type JailCommand } from './jail-process.ts'
 import type { Limits } from './limits.ts'
+import { needsGroup, ProcessGroup } from './process-group.ts'
 import { measureTree } from './process-watch.ts'
 import { processesMost } from './shell-command.ts'
 import type { ShellCopy } from './shell-copies.ts'
@@ -11,6 +13,8 @@ import type { ShellCopy } from './shell-copies.ts'
 type End = Extract<SandboxEvent, { type: 'end' }>
 type Outcome = End['outcome']
 
+export const withoutGroup =
+  'for root, commands need a control group of the kernel that limits processes, and none can be made here'
 const treeEveryMs = 50
 const copiesEveryMs = 250
 
@@ -29,7 +33,13 @@ export async function* runShell(
   { copies, left, limits, signal }: Surroundings,
 ): AsyncGenerator<SandboxEvent> {
   const started = performance.now()
-  const jail = new JailProcess(command)
+  const group = needsGroup() ? ProcessGroup.create(processesMost) : undefined
+  // The sandbox has tried it before, so this is a matter of a moment.
+  if (needsGroup() && !group)
+    throw new SiloError('sandbox_unavailable', { params: { detail: withoutGroup } })
+  const jail = new JailProcess(
+    group ? { ...command, ...group.enter(command.file, command.args) } : command,
+  )
   jail.closeInput()
   let stopped: Outcome | undefined
   const stop = (outcome: Outcome): void => {
@@ -60,6 +70,8 @@ export async function* runShell(
     done.abort()
     jail.kill()
     await watches
+    await jail.exited
+    group?.remove()
   }
   const exit = await jail.exited
   if (!stopped && (await overgrown(copies, limits))) stopped = 'file-limit'

@@ -8,7 +8,7 @@ import { limitsOf, type Limits } from './limits.ts'
 import { findMachine, type Machine } from './machine.ts'
 import { shellCommand, shellWalls, type Mount } from './shell-command.ts'
 import { ShellCopy } from './shell-copies.ts'
-import { runShell } from './shell-run.ts'
+import { runShell, withoutGroup } from './shell-run.ts'
 
 export interface ShellSandboxOptions {
   /** Folder for copies and for what commands leave; made when needed. */
@@ -56,7 +56,7 @@ class ShellSandbox implements Sandbox {
   async probe(signal: AbortSignal): Promise<SandboxProbe> {
     signal.throwIfAborted()
     const machine = await this.#machine()
-    if (!machine.bwrap)
+    if (!machine.bwrap || machine.unbounded)
       return { available: false, reason: reasonOf(machine), walls: [], packages: [] }
     return { available: true, walls: shellWalls(machine), packages: [] }
   }
@@ -65,7 +65,7 @@ class ShellSandbox implements Sandbox {
     signal.throwIfAborted()
     const machine = await this.#machine()
     const { bwrap } = machine
-    if (!bwrap)
+    if (!bwrap || machine.unbounded)
       throw new SiloError('sandbox_unavailable', { params: { detail: reasonOf(machine) } })
     const limits = limitsOf(job.limits)
     const checked = await check(job)
@@ -129,7 +129,8 @@ class ShellSandbox implements Sandbox {
 }
 
 function reasonOf(machine: Machine): string {
-  return `There are no commands here: ${machine.without ?? 'bubblewrap is missing'}.`
+  if (machine.bwrap && machine.unbounded) return withoutGroup
+  return machine.without ?? 'bubblewrap is missing'
 }
 
 /** @throws SiloError sandbox_input_invalid */
