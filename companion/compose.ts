@@ -8,12 +8,12 @@ import { exportJson, exportMarkdown } from '#shared/domain/conversation-export.t
 import { importConversation } from './chat/conversation-import.ts'
 import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
-import type { ModelPort } from './chat/ports.ts'
 import { Clips } from './clip/clips.ts'
+import { composeAgent, type AgentOverrides } from './compose/agent.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
-import { composeModels, modelSources } from './compose/models.ts'
+import { chatModels, composeModels, modelSources } from './compose/models.ts'
 import { composeNotes } from './compose/notes.ts'
 import { composePolicy } from './compose/policy.ts'
 import { composePush } from './compose/push.ts'
@@ -22,6 +22,7 @@ import { composeSafety } from './compose/safety.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeRetrieval } from './compose/retrieval.ts'
 import { composeSpeech } from './compose/speech.ts'
+import { composeStart } from './compose/start-run.ts'
 import { composeSync, openFolder, type SyncOverrides } from './compose/sync.ts'
 import { composeTeam } from './compose/team.ts'
 import { composeTeamPeers, homeAsker } from './compose/team-peers.ts'
@@ -49,7 +50,6 @@ import { EgressLedger } from './observe/egress.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
-import type { RunExecutor } from './runs/run.ts'
 import type { Keychain } from './seal/keychain.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
 import type { Hardware } from '#shared/domain/device.ts'
@@ -78,6 +78,7 @@ export interface Overrides {
   readonly sync?: SyncOverrides
   readonly keychain?: Keychain
   readonly watch?: WatchOverrides
+  readonly agent?: AgentOverrides
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -156,12 +157,7 @@ async function build(
   const speech = composeSpeech({ directory: modelFolder, library, threads: config.threads, log })
   closers.push(() => speech[Symbol.asyncDispose]())
   const models = composeModels(library, pool, settings, (id) => speech.forget(id))
-  const modelPort: ModelPort = {
-    async acquireChat(modelId, options) {
-      const lease = await models.acquire(modelId, 'chat', options)
-      return { ...lease, engineId: engine.id, deviceName: hostname() }
-    },
-  }
+  const modelPort = chatModels(models, engine.id)
   const reader = composeReader(log, config.threads)
   const { vault, index } = composeVault(home, seal, companionId, database, models, reader, (id) =>
     changes.publish('vault', id),
@@ -207,8 +203,8 @@ async function build(
     runs,
     changes,
   )
-  const { policy, journal } = await composePolicy(home, database, log, (topic) => changes.publish(topic)) // prettier-ignore
-  runs.recover({ chat: (run) => chat.recover(run) })
+  const judged = await composePolicy(home, database, log, (topic) => changes.publish(topic)) // prettier-ignore
+  runs.recover({ chat: (run) => chat.recover(run) }, ['agent'])
   closers.push(() => runs.close())
   conversations.purge()
   artifacts.sweep()
@@ -301,6 +297,23 @@ async function build(
     touched: ingest.touched,
   })
 
+  const agent = composeAgent({
+    home,
+    database,
+    runs,
+    changes,
+    conversations,
+    artifacts,
+    chat,
+    models: modelPort,
+    ...judged,
+    tools: () => [],
+    skills: [],
+    log,
+    overrides: overrides.agent ?? {},
+  })
+  closers.push(() => agent.close())
+
   let port = config.port
   const services: GatewayServices = {
     companionId,
@@ -312,26 +325,13 @@ async function build(
     log,
     changes,
     runs,
-    startRun(request, space) {
-      if (request.kind === 'chat') return chat.start(request, space)
-      if (request.kind === 'agent')
-        throw new SiloError('bad_request', { params: { detail: 'kind' } })
-      const { id, kind } = request
-      const subject = kind === 'ingest' ? request.collectionId : request.modelId
-      let execute: RunExecutor | undefined
-      return runs.start({
-        id,
-        kind,
-        subject,
-        space,
-        request,
-        // Refused before it is a run; a repeated start of the same run is not asked again.
-        prepare() {
-          execute = kind === 'ingest' ? vault.ingest(request) : library.download(request.modelId)
-        },
-        execute: (run) => execute!(run),
-      })
-    },
+    startRun: composeStart({
+      runs,
+      chat,
+      agent: () => agent.service,
+      ingest: (request) => vault.ingest(request),
+      download: (modelId) => library.download(modelId),
+    }),
     async status(): Promise<Status> {
       const signal = AbortSignal.timeout(10_000)
       const build = await engine.probe(signal)
@@ -377,8 +377,8 @@ async function build(
     teamPeers,
     settings,
     keys,
-    policy,
-    journal,
+    ...judged,
+    agent: agent.gateway,
     egress,
     replica: composeReplica({ companionId, database, index, team }),
     push,
@@ -410,6 +410,7 @@ async function build(
   void link.resume()
   await sync.start()
   await ingest.start()
+  agent.start()
   // How the CLI finds a companion whose port is not the configured one.
   const addressPath = join(home, 'companion.json')
   writeSecret(addressPath, JSON.stringify({ pid: process.pid, port }))

@@ -60,10 +60,22 @@ export class Approvals {
       .map(approvalOf)
   }
 
+  has(id: string): boolean {
+    return this.#database.prepare('SELECT 1 FROM approvals WHERE id = ?').get(id) !== undefined
+  }
+
   openOf(taskId: string): number {
+    return this.#count(taskId, 'open')
+  }
+
+  deniedOf(taskId: string): number {
+    return this.#count(taskId, 'denied')
+  }
+
+  #count(taskId: string, state: Approval['state']): number {
     const row = this.#database
-      .prepare("SELECT count(*) AS n FROM approvals WHERE task_id = ? AND state = 'open'")
-      .get(taskId)
+      .prepare('SELECT count(*) AS n FROM approvals WHERE task_id = ? AND state = ?')
+      .get(taskId, state)
     return Number(row?.n)
   }
 

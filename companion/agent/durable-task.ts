@@ -15,7 +15,7 @@ import { editedPlan, type Rebuild } from './edits.ts'
 import { cutJson, fenced } from './foreign-text.ts'
 import { askModel, type ModelRequest } from './model-calls.ts'
 import { PlanView } from './plan-view.ts'
-import type { JournalPort, OfferedTool, PolicyPort, TaskUnderPolicy } from './ports.ts'
+import type { JournalPort, OfferedTool, PolicyPort } from './ports.ts'
 import { SaidText } from './said-text.ts'
 import type { TaskRecord, TaskStore } from './task-store.ts'
 import { callTool } from './tool-call.ts'
@@ -40,7 +40,7 @@ export interface TaskDeps {
 export const mostDenials = 3
 
 /** One task at work: the context of skills and of the free agent, kept so that a new process can go on with it. */
-export class DurableTask implements TaskContext, TaskUnderPolicy {
+export class DurableTask implements TaskContext {
   readonly record: TaskRecord
   readonly signal: AbortSignal
   readonly run: RunContext
@@ -49,7 +49,6 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
   readonly said: SaidText
   readonly planned: PlanView
   modelId: string | undefined
-  denials = 0
   #tainted: boolean
   #state: TaskState
   #placed: boolean
@@ -102,6 +101,11 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
   }
   get startedAt(): number {
     return this.record.startedAt
+  }
+
+  /** How often a person said no. */
+  get denials(): number {
+    return this.deps.approvals.deniedOf(this.taskId)
   }
 
   tainted(): boolean {
@@ -158,14 +162,9 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
     )
   }
 
-  propose(
-    key: string,
-    plan: ChangePlan,
-    rebuild?: Rebuild,
-  ): Promise<readonly ChangeResult[]> {
+  propose(key: string, plan: ChangePlan, rebuild?: Rebuild): Promise<readonly ChangeResult[]> {
     // prettier-ignore
     return this.#durable(`propose:${key}`, async () => {
-      const left = (id: string): ChangeResult => ({ changeId: id, state: 'skipped' })
       if (plan.changes.length === 0) return []
       // The plan as it was shown: a new process that plans again may see other files.
       const shown = await this.#durable(`plan:${key}`, async () => plan)
@@ -282,11 +281,9 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
     }
   }
 
-  /** Outside any call. */
   async #ask(id: string, body: ApprovalBody, rebuild?: Rebuild): Promise<Approval> {
-    if (this.denials >= mostDenials && body.kind !== 'changes' && this.deps.approvals.openOf(this.taskId) === 0) // prettier-ignore
-      throw new SiloError('approval_denied')
     const { approvals } = this.deps
+    if (this.denials >= mostDenials && !approvals.has(id)) throw new SiloError('approval_denied')
     const { approval, isNew } = approvals.ask({
       id,
       taskId: this.taskId,
@@ -313,7 +310,6 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
         by: settled.answeredBy ?? 'self',
       })
     }
-    if (settled.state === 'denied') this.denials++
     this.setState('running')
     return settled
   }
@@ -377,6 +373,10 @@ export class DurableTask implements TaskContext, TaskUnderPolicy {
   #id(key: string): string {
     return createHash('sha256').update(`${this.taskId}\n${key}`).digest('hex').slice(0, 26)
   }
+}
+
+function left(id: string): ChangeResult {
+  return { changeId: id, state: 'skipped' }
 }
 
 const system =

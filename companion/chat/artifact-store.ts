@@ -29,6 +29,9 @@ export class ArtifactStore {
       ) STRICT;
       CREATE INDEX artifacts_by_message ON artifacts (message_id);
       CREATE INDEX artifacts_by_content ON artifacts (sha256)`,
+      `ALTER TABLE artifacts ADD COLUMN run_id TEXT;
+      ALTER TABLE artifacts ADD COLUMN call_id TEXT;
+      ALTER TABLE artifacts ADD COLUMN media_type TEXT`,
     ])
   }
 
@@ -59,23 +62,77 @@ export class ArtifactStore {
       createdAt: Date.now(),
       complete: found.complete,
     }
+    this.#insert(artifact)
+    return artifact
+  }
+
+  /**
+   * Stores what a task made as one more version of its key; undefined where the newest version is the same.
+   * @throws SiloError storage_failed
+   */
+  addMade(
+    made: {
+      key: string
+      kind: ArtifactKind
+      title: string
+      content: Uint8Array
+      mediaType: string
+    },
+    place: { conversationId: string; messageId: string; runId: string; callId?: string },
+  ): Artifact | undefined {
+    const bytes = Buffer.from(made.content)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const last = this.#database
+      .prepare(
+        'SELECT version, sha256 FROM artifacts WHERE conversation_id = ? AND key = ? ORDER BY version DESC LIMIT 1',
+      )
+      .get(place.conversationId, made.key)
+    if (last?.sha256 === sha256) return undefined
+    this.#write(sha256, bytes)
+    const artifact: Artifact = {
+      id: newId(),
+      conversationId: place.conversationId,
+      messageId: place.messageId,
+      key: made.key,
+      version: Number(last?.version ?? 0) + 1,
+      kind: made.kind,
+      title: made.title,
+      language: '',
+      sha256,
+      size: bytes.length,
+      createdAt: Date.now(),
+      complete: true,
+      runId: place.runId,
+      ...(place.callId === undefined ? {} : { callId: place.callId }),
+      mediaType: made.mediaType,
+    }
+    this.#insert(artifact)
+    return artifact
+  }
+
+  #insert(artifact: Artifact): void {
     this.#database
-      .prepare('INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .prepare(
+        `INSERT INTO artifacts (id, conversation_id, message_id, key, version, kind, title, language, sha256, size,
+          created_at, complete, run_id, call_id, media_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
       .run(
         artifact.id,
-        conversationId,
-        messageId,
+        artifact.conversationId,
+        artifact.messageId,
         artifact.key,
         artifact.version,
         artifact.kind,
         artifact.title,
         artifact.language,
-        sha256,
+        artifact.sha256,
         artifact.size,
         artifact.createdAt,
         artifact.complete ? 1 : 0,
+        artifact.runId ?? null,
+        artifact.callId ?? null,
+        artifact.mediaType ?? null,
       )
-    return artifact
   }
 
   /** The key of an artifact that this one is a changed copy of, though its title may be another. */
@@ -194,5 +251,8 @@ function artifactOf(row: Record<string, unknown>): Artifact {
     size: Number(row.size),
     createdAt: Number(row.created_at),
     complete: row.complete === 1,
+    ...(row.run_id === null ? {} : { runId: String(row.run_id) }),
+    ...(row.call_id === null ? {} : { callId: String(row.call_id) }),
+    ...(row.media_type === null ? {} : { mediaType: String(row.media_type) }),
   }
 }

@@ -34,7 +34,7 @@ export class ChatService {
       messageId: request.assistantMessageId,
       space,
       request,
-      prepare: () => this.#prepare(request, space),
+      prepare: () => this.prepare(request, space),
       execute: (run) =>
         answer(
           run,
@@ -95,8 +95,11 @@ export class ChatService {
         })
   }
 
-  /** Writes the user message, where one comes with the request, and the row of the answer to come. */
-  #prepare(request: StartChat, space: string): void {
+  /**
+   * Writes the user message, where one comes with the request, and the row of the answer to come; in the transaction
+   * that starts the run. @throws SiloError conversation_unknown, message_unknown, bad_request, conflict
+   */
+  prepare(request: Omit<StartChat, 'kind' | 'modelId' | 'reason'>, space: string): void {
     const { conversations } = this.#deps
     const { conversationId, userMessage, assistantMessageId } = request
     conversations.get(conversationId, space)

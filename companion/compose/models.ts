@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+import type { ModelPort } from '#companion/chat/ports.ts'
 import { createFileSource } from '#companion/models/file-source.ts'
 import { createHubSource } from '#companion/models/hub-source.ts'
 import { createPypiSource } from '#companion/models/pypi-source.ts'
@@ -57,6 +59,16 @@ export function composeModels(
         parallel: task === 'chat' ? 2 : 1,
       }
       return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
+    },
+  }
+}
+
+/** The chat models as chats and the agent borrow them. */
+export function chatModels(models: ReturnType<typeof composeModels>, engineId: string): ModelPort {
+  return {
+    async acquireChat(modelId, options) {
+      const lease = await models.acquire(modelId, 'chat', options)
+      return { ...lease, engineId, deviceName: hostname() }
     },
   }
 }

@@ -38,6 +38,5 @@ export async function composePolicy(
     },
   })
   await journal.recover()
-  blobs.sweep(steps.contents())
-  return { policy, journal, blobs }
+  return { policy, journal, blobs, namedContents: () => steps.contents() }
 }

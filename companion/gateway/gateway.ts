@@ -7,6 +7,8 @@ import type { GatewayEnv } from './environment.ts'
 import { authorize } from './permission.ts'
 import { createOpenAiApi } from './openai/api.ts'
 import { createOllamaDetection } from './openai/ollama.ts'
+import { agentRoutes } from './routes/agent.ts'
+import { approvalRoutes } from './routes/approvals.ts'
 import { clipRoutes, isClip } from './routes/clips.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
@@ -25,6 +27,7 @@ import { replicaRoutes } from './routes/replica.ts'
 import { runRoutes } from './routes/runs.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { sharingRoutes } from './routes/sharing.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
 import { settingsRoutes } from './routes/settings.ts'
 import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
@@ -94,6 +97,11 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.policy) app.route('/api', policyRoutes(services.policy))
   if (services.journal) app.route('/api', journalRoutes(services.journal))
+  if (services.agent) {
+    app.route('/api', agentRoutes(services.agent))
+    app.route('/api', approvalRoutes(services.agent))
+    app.route('/api', scheduleRoutes(services.agent))
+  }
   if (services.egress) app.route('/api', egressRoutes(services.egress))
   if (services.replica) app.route('/api', replicaRoutes(services.replica))
   if (services.lan) app.route('/api', lanRoutes(services.lan))

@@ -9,6 +9,8 @@ import type { Link } from '#companion/link/link.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { AgentService } from '#companion/agent/agent-service.ts'
+import type { Schedules } from '#companion/agent/schedules.ts'
 import type { Journal } from '#companion/journal/journal.ts'
 import type { Policy } from '#companion/policy/policy.ts'
 import type { Push } from '#companion/push/push.ts'
@@ -130,6 +132,14 @@ export interface TeamPeersService {
   readonly federation: Federation
 }
 
+/** The agent's tasks, what they ask, and what is done at set times. */
+export interface AgentGateway {
+  readonly service: AgentService
+  readonly schedules: Schedules
+  /** A PNG of the first page of a file, at most 480 px wide; undefined where there is none. */
+  picture?(path: string, signal: AbortSignal): Promise<Uint8Array | undefined>
+}
+
 /** What the gateway serves. Built by compose.ts. */
 export interface GatewayServices {
   readonly companionId: string
@@ -175,6 +185,7 @@ export interface GatewayServices {
   readonly push?: Push
   readonly policy?: Policy
   readonly journal?: Journal
+  readonly agent?: AgentGateway
   readonly egress?: EgressLedger
   readonly replica?: ReplicaFeed
   readonly ingest?: IngestService
