@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '#companion/observe/log.ts'
 import { createPythonSandbox } from '#companion/sandbox/python-sandbox.ts'
@@ -25,6 +26,9 @@ export interface SandboxInit {
 /** The jails and their tools. Closing it ends every program that runs. */
 export function composeSandbox({ home, log, hides }: SandboxInit): SandboxParts {
   const folder = join(home, 'sandbox')
+  // What a companion that was killed left behind.
+  for (const name of ['in', 'shell', join('python', 'left')])
+    rmSync(join(folder, name), { recursive: true, force: true })
   const python = createPythonSandbox({ folder: join(folder, 'python'), log })
   const shell = createShellSandbox({
     folder: join(folder, 'shell'),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '#shared/domain/ids.ts'
 
@@ -19,6 +19,9 @@ export class ProcessGroup {
     if (!parent) return undefined
     const path = join(parent, `silo-${newId()}`)
     try {
+      // Of a companion that was killed. One that is in use cannot be removed.
+      for (const name of readdirSync(parent))
+        if (name.startsWith('silo-')) removeGroup(join(parent, name))
       mkdirSync(path)
       writeFileSync(join(path, 'pids.max'), String(most))
       return new ProcessGroup(path)
