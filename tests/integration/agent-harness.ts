@@ -35,7 +35,7 @@ export class AgentWorld {
       loadConfig({ SILO_HOME: this.home, SILO_PORT: '0', SILO_OFFLINE: '1' }),
       {
         catalogue: catalogue.map((entry) => ({ ...entry, size: bytes.length, sha256 })),
-        engine: createFakeEngine({ ...(options.reply ? { reply: options.reply } : {}) }),
+        engine: createFakeEngine(options.reply ? { reply: options.reply } : {}),
         link: { mdns: false },
         agent: {
           tools: (options.tools ?? []).map((tool): OfferedTool => ({ tool, origin: 'silo' })),
