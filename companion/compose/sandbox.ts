@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '#companion/observe/log.ts'
+import { PythonPackages } from '#companion/sandbox/python-packages.ts'
 import { createPythonSandbox } from '#companion/sandbox/python-sandbox.ts'
 import { createShellSandbox } from '#companion/sandbox/shell-sandbox.ts'
 import { createPythonTool, type PythonInput } from '#companion/tools/python.ts'
@@ -11,6 +12,8 @@ import type { Tool } from '#shared/contracts/tool.ts'
 export interface SandboxParts extends AsyncDisposable {
   readonly python: Sandbox
   readonly shell: Sandbox
+  /** The wheels that the user fetched. */
+  readonly packages: PythonPackages
   readonly pythonTool: Tool<PythonInput>
   readonly shellTool: Tool<ShellInput>
 }
@@ -29,7 +32,8 @@ export function composeSandbox({ home, log, hides }: SandboxInit): SandboxParts 
   // What a companion that was killed left behind.
   for (const name of ['in', 'shell', join('python', 'left')])
     rmSync(join(folder, name), { recursive: true, force: true })
-  const python = createPythonSandbox({ folder: join(folder, 'python'), log })
+  const packages = new PythonPackages({ folder: join(folder, 'packages') })
+  const python = createPythonSandbox({ folder: join(folder, 'python'), log, packages })
   const shell = createShellSandbox({
     folder: join(folder, 'shell'),
     log,
@@ -38,6 +42,7 @@ export function composeSandbox({ home, log, hides }: SandboxInit): SandboxParts 
   return {
     python,
     shell,
+    packages,
     pythonTool: createPythonTool({ sandbox: python, folder: join(folder, 'in') }),
     shellTool: createShellTool({ sandbox: shell }),
     async [Symbol.asyncDispose]() {

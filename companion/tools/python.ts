@@ -150,7 +150,7 @@ function missingPackage(stderr: string): string | undefined {
   const name = /No module named '([\w-]+)|The module '([\w-]+)'/.exec(stderr)
   const found = name?.[1] ?? name?.[2]
   if (!found) return undefined
-  return `${found} is not on this computer. Use the standard library instead; a person can add packages with: silo python add ${found}`
+  return `${found} is not on this computer. Use the standard library instead.`
 }
 
 function firstLine(text: string): string {

@@ -300,7 +300,7 @@ async function loadPackages(python: Python, job: Job): Promise<void> {
   const quiet = { messageCallback() {}, errorCallback() {}, checkIntegrity: true }
   if (job.load.length > 0) await python.loadPackage(job.load, quiet)
   for (const name of job.unpack)
-    python.unpackArchive(readFileSync(`${packages}/${name}`), 'wheel', {
+    python.unpackArchive(new Uint8Array(readFileSync(`${packages}/${name}`)), 'wheel', {
       extractDir: '/lib/python3.14/site-packages',
     })
 }
