@@ -17,7 +17,7 @@ import { freeAgent } from './free-agent.ts'
 import type { IntentRouter } from './intent-router.ts'
 import type { SkillRegistry } from './skill-registry.ts'
 import { runSkill } from './skill-run.ts'
-import type { TaskRecord, TaskStore } from './task-store.ts'
+import type { TaskRecord } from './task-store.ts'
 import { defaultLimits, UsageMeter, type TaskLimits } from './usage.ts'
 
 export type StartAgent = Extract<StartRun, { kind: 'agent' }>

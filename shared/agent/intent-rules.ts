@@ -1,4 +1,5 @@
 import type { Intent } from '#shared/domain/agent-task.ts'
+import { hintedSkill } from './skill-hints.ts'
 
 /** What the rules know of a skill. */
 export interface SkillSketch {
@@ -12,6 +13,14 @@ export const sureEnough = 0.6
 
 const fileWord =
   /(?:文件夹|目录|文件|文档|照片|图片|截图|发票|账单|收据|附件|压缩包|表格|下载|桌面|~\/|[a-z]:\\|\/home\/|\/users\/|\bpdfs?\b|\bfiles?\b|\bfolders?\b|\bdirector(?:y|ies)\b|\bdownloads?\b|\bdesktop\b|\bdocuments\b|\binvoices?\b|\breceipts?\b|\bscreenshots?\b|\bphotos?\b|\bpictures\b|\bzips?\b|\barchives?\b|\.(?:pdf|docx?|xlsx?|csv|txt|md|png|jpe?g|zip|py|ts|js|go|rs)\b)/iu
+/** A place on the disk, as it is written. */
+const placeWord =
+  /(?:^|[\s"'“‘「（(在从把到给为将和])(?:~\/|[a-z]:\\|\/(?:home|users|mnt|media|data|volumes)\/)/iu
+/** A file as the thing that is to be made or read. */
+const fileObject =
+  /文件夹|目录|\bfolders?\b|\bdirector(?:y|ies)\b|(?:文档|下载|桌面)(?:文件夹|目录|里|中|上)|\b(?:my|the) (?:documents|downloads|desktop)\b/iu
+const workVerb =
+  /(?:读|阅读|解释|说明|看一?下|看看|总结|生成|做成|做一|写一|转成|给.{1,20}(?:起|改|取)|统计|\b(?:read|explain|describe|look|summari[sz]e|give|write|rename|use|bundle|pull|turn|show|go through|which|where|what|how)\b)/iu
 const fileVerb =
   /(?:整理|归档|归类|移动|移到|挪到|搬到|放到|放进|重命名|改名|改成|命名|压缩|打包|解压|删除|删掉|清理|清空|扫描|备份|复制|拷贝|新建|创建|建立|保存|存到|存成|导出|另存|写入|写到|列出|找出|查找|统计|汇总|合并|提取|分类|丢进回收站|去重|转换|\b(?:renam\w*|mov\w*|put|organi[sz]\w*|sort|tidy|clean(?: up)?|archiv\w*|zip|compress|unzip|pack|bundle|delete|trash|remove|scan|back ?up|copy|create|make|save|export|list|find|collect|gather|count|extract|merg\w*|fil(?:e|ing)|convert|deduplicat\w*)\b)/iu
 /** Said to a computer, not asked of a person who knows. */
@@ -40,27 +49,37 @@ export function intentByRules(
   skills: readonly SkillSketch[],
 ): Intent {
   const said = text.trim()
-  const isQuestion = question.test(said)
   if (said === '' || (talk.test(said) && said.length < 40)) return is('chat', 'only-talk', 0.95)
-  const files = fileWord.test(said)
-  const verb = fileVerb.test(said)
+  const isQuestion = question.test(said)
+  const place = placeWord.test(said)
+  const files = place || fileWord.test(said)
   const orders = imperative.test(said) || startsWithVerb(said)
   const asksVault = vaultWord.test(said)
+  // How something is done in general is talk; how it is done in a named place is to be looked up there.
+  const general = howTo.test(said) && !place
+  const composes = compose.test(said) && !place && !fileObject.test(said)
   const best = bestSkill(said, skills)
-  const acts = files && verb && !howTo.test(said) && (orders || !isQuestion)
+  if (general) return hasCollections ? is('vault', 'asks-documents', 0.65) : is('chat', 'only-talk', 0.8) // prettier-ignore
+  if (asksVault && (isQuestion || !orders)) return is('vault', 'asks-documents', 0.8)
+  if (composes) return is('chat', 'only-talk', 0.85)
 
-  if (acts && !(asksVault && isQuestion)) {
-    if (best && best.score >= 0.5) return { ...is('skill', 'skill-matches', Math.min(0.95, 0.45 + best.score)), skill: best.skill.id } // prettier-ignore
-    if (best && best.score >= 0.3) return { ...is('skill', 'skill-matches', 0.5), skill: best.skill.id } // prettier-ignore
-    return is('agent', 'needs-tools', orders ? 0.75 : 0.55)
+  const hinted = hintedSkill(said)
+  const work = fileVerb.test(said) || workVerb.test(said)
+  const skill = skills.find(({ id }) => id === hinted)
+  if (skill && files && (work || place) && (orders || !isQuestion || place)) {
+    const agrees = best?.skill.id === skill.id
+    return { ...is('skill', 'skill-matches', agrees ? 0.92 : 0.75), skill: skill.id }
   }
-  if (toolWord.test(said) && !howTo.test(said) && !isQuestion) return is('agent', 'needs-tools', 0.8) // prettier-ignore
-  if (asksVault && !howTo.test(said.replace(vaultWord, ''))) return is('vault', 'asks-documents', 0.8) // prettier-ignore
-  if (compose.test(said)) return is('chat', 'only-talk', 0.85)
-  if (howTo.test(said)) return hasCollections ? is('vault', 'asks-documents', 0.65) : is('chat', 'only-talk', 0.8) // prettier-ignore
-  if (best && best.score >= 0.55) return { ...is('skill', 'skill-matches', 0.6), skill: best.skill.id } // prettier-ignore
+  const acts = files && work && (orders || !isQuestion || place)
+  if (acts) {
+    if (best && best.score >= 0.55) return { ...is('skill', 'skill-matches', 0.8), skill: best.skill.id } // prettier-ignore
+    if (best && best.score >= 0.4) return { ...is('skill', 'skill-matches', 0.5), skill: best.skill.id } // prettier-ignore
+    return is('agent', 'needs-tools', orders || place ? 0.75 : 0.55)
+  }
+  if (toolWord.test(said)) return is('agent', 'needs-tools', isQuestion ? 0.65 : 0.8)
+  if (best && best.score >= 0.6) return { ...is('skill', 'skill-matches', 0.65), skill: best.skill.id } // prettier-ignore
   if (hasCollections && isQuestion) return is('vault', 'asks-documents', 0.75)
-  if (files && orders) return best && best.score >= 0.3 ? { ...is('skill', 'unsure', 0.45), skill: best.skill.id } : is('agent', 'unsure', 0.45) // prettier-ignore
+  if (files && orders) return is('agent', 'unsure', 0.45)
   if (isQuestion || !files) return is('chat', 'only-talk', files ? 0.5 : 0.75)
   return is('chat', 'unsure', 0.4)
 }
