@@ -4,6 +4,7 @@ import { findBrowser } from '#companion/setup/browser.mjs'
 const names = [
   'engine',
   'ingest',
+  'intent',
   'link',
   'replica',
   'retrieval',

@@ -19,10 +19,18 @@ import { createFakeEngine } from '../fakes/engine.ts'
 
 /** A companion with an agent over the fake engine, and a folder of files for it to work on. */
 export class AgentWorld {
-  readonly home = mkdtempSync(join(tmpdir(), 'silo-agent-'))
-  readonly files = mkdtempSync(join(tmpdir(), 'silo-files-'))
+  readonly home: string
+  readonly files: string
   companion!: Companion
   #options: AgentWorldOptions = {}
+
+  constructor(
+    home = mkdtempSync(join(tmpdir(), 'silo-agent-')),
+    files = mkdtempSync(join(tmpdir(), 'silo-files-')),
+  ) {
+    this.home = home
+    this.files = files
+  }
 
   async start(options: AgentWorldOptions = this.#options): Promise<this> {
     this.#options = options
