@@ -6,11 +6,12 @@ import { startCompanion } from '#companion/compose.ts'
 import { loadConfig } from '#companion/config/config.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { createFakeEngine } from './engine.ts'
+import { createFilingSkill } from './filing-skill.ts'
 
 /**
  * A companion over the fake engine, as a process: `node tests/fakes/companion.ts`. For work on the app
  * without a model, and for tests that kill it. SILO_FAKE_REPLY is the answer, SILO_FAKE_DELAY the ms
- * between its words.
+ * between its words; with SILO_FAKE_SKILLS its agent has a skill that needs no model.
  */
 process.env.SILO_HOME ??= mkdtempSync(join(tmpdir(), 'silo-fake-'))
 const models = join(process.env.SILO_HOME, 'models')
@@ -29,6 +30,7 @@ for (const id of ['smollm2-135m', 'multilingual-e5-small']) {
 const reply = process.env.SILO_FAKE_REPLY
 const companion = await startCompanion(loadConfig(), {
   catalogue: entries,
+  ...(process.env.SILO_FAKE_SKILLS ? { agent: { skills: [createFilingSkill()] } } : {}),
   engine: createFakeEngine({
     delayMs: Number(process.env.SILO_FAKE_DELAY ?? 20),
     ...(reply === undefined ? {} : { reply: () => reply }),
