@@ -89,11 +89,12 @@ class Scan {
     const { disk, root, ignores } = this.#context
     const names = paths.filter((name) => !paths.some((other) => name.startsWith(`${other}/`)))
     const entries = await disk.run({ kind: 'look', root, names })
-    const folders: string[] = []
+    // The root itself is nobody's entry, and no pattern ignores it.
+    const folders: string[] = names.includes('') ? [''] : []
     entries.forEach((entry, i) => {
+      if (names[i] === '') return
       const ignored = ignores.ignores(names[i]!)
-      // The root itself is nobody's entry.
-      if (entry && !ignored && entry.name !== '') this.#take(entry)
+      if (entry && !ignored) this.#take(entry)
       if (entry?.type === fileType.directory && (!ignored || ignores.hasExceptions))
         folders.push(entry.name)
     })
