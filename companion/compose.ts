@@ -10,6 +10,7 @@ import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import { Clips } from './clip/clips.ts'
 import { composeAgent, type AgentOverrides } from './compose/agent.ts'
+import { composeAgentTools } from './compose/agent-tools.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
@@ -297,6 +298,8 @@ async function build(
     touched: ingest.touched,
   })
 
+  const tools = composeAgentTools({ home, log, policy: judged.policy })
+  closers.push(() => tools[Symbol.asyncDispose]())
   const agent = composeAgent({
     home,
     database,
@@ -307,7 +310,7 @@ async function build(
     chat,
     models: modelPort,
     ...judged,
-    tools: () => [],
+    tools: () => tools.list(),
     skills: [],
     log,
     overrides: overrides.agent ?? {},

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunContext, RunResult } from '#companion/runs/run.ts'
@@ -209,9 +210,10 @@ export class AgentService {
   /** Folders that the person's own words name may be read for this task. */
   async #openNamed(task: TaskRecord): Promise<string[]> {
     const named: string[] = []
-    for (const path of pathsNamedIn(task.goal)) {
+    for (const readings of pathsNamedIn(task.goal)) {
       try {
-        const canonical = await this.#deps.canonical(path)
+        const paths = await Promise.all(readings.map((each) => this.#deps.canonical(each)))
+        const canonical = paths.find((path) => existsSync(path)) ?? paths.at(-1)!
         this.#deps.policy.allowForTask(task.id, 'files.read', canonical, task.caller)
         named.push(canonical)
       } catch (error) {

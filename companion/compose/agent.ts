@@ -62,7 +62,11 @@ export function composeAgent(parts: AgentParts) {
     policy: parts.policy,
     journal: parts.journal,
     models: parts.models,
-    tools: () => [...parts.tools(), ...(overrides.tools ?? [])],
+    tools: () => {
+      const given = overrides.tools ?? []
+      const replaced = new Set(given.map(({ tool }) => tool.name))
+      return [...parts.tools().filter(({ tool }) => !replaced.has(tool.name)), ...given]
+    },
     keep: (content) => parts.blobs.keep(content),
     keepArtifact: (task, artifact, callId) =>
       artifacts.addMade(

@@ -1,0 +1,61 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OfferedTool } from '#companion/agent/ports.ts'
+import type { Log } from '#companion/observe/log.ts'
+import type { Policy } from '#companion/policy/policy.ts'
+import type { Sandbox } from '#shared/contracts/sandbox.ts'
+import { composeSandbox } from './sandbox.ts'
+
+/** Entries of a folder that are looked at for places to hide; a larger one is not given to commands at all. */
+const mostEntries = 100_000
+const probeMs = 30_000
+
+export interface AgentTools extends AsyncDisposable {
+  list(): OfferedTool[]
+}
+
+/** The agent's own tools, with what keeps each from being used on this computer. */
+export function composeAgentTools(init: { home: string; log: Log; policy: Policy }): AgentTools {
+  const { home, log, policy } = init
+  const jails = composeSandbox({ home, log, hides: (folder) => hiddenIn(folder, policy) })
+  const reasons = new Map<Sandbox, string>()
+  const probe = async (sandbox: Sandbox): Promise<void> => {
+    const { available, reason } = await sandbox.probe(AbortSignal.timeout(probeMs))
+    if (!available) reasons.set(sandbox, reason ?? 'unavailable')
+  }
+  for (const sandbox of [jails.python, jails.shell])
+    probe(sandbox).catch((error: unknown) => {
+      reasons.set(sandbox, 'unavailable')
+      log.warn('a sandbox could not be asked whether it works', { sandbox: sandbox.id, error })
+    })
+  const switchOff = (): string | undefined =>
+    policy.switches().some(({ name, on }) => name === 'exec' && on) ? undefined : 'switch: exec'
+  return {
+    list: () => [
+      offer(jails.pythonTool, reasons.get(jails.python)),
+      offer(jails.shellTool, reasons.get(jails.shell) ?? switchOff()),
+    ],
+    [Symbol.asyncDispose]: () => jails[Symbol.asyncDispose](),
+  }
+}
+
+function offer(tool: OfferedTool['tool'], unavailable: string | undefined): OfferedTool {
+  return { tool, origin: 'silo', ...(unavailable === undefined ? {} : { unavailable }) }
+}
+
+/** Secret places within a folder, canonical. @throws Error where the folder is too large to be sure */
+async function hiddenIn(folder: string, policy: Policy): Promise<string[]> {
+  const hidden: string[] = []
+  let seen = 0
+  const look = async (at: string): Promise<void> => {
+    const entries = await readdir(at, { withFileTypes: true }).catch(() => [])
+    for (const entry of entries) {
+      if (++seen > mostEntries) throw new Error(`more than ${mostEntries} entries in ${folder}`)
+      const path = join(at, entry.name)
+      if (policy.refused(path)) hidden.push(path)
+      else if (entry.isDirectory()) await look(path)
+    }
+  }
+  await look(folder)
+  return hidden
+}
