@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 export type TestModel =
   | 'smollm2-135m'
   | 'qwen2.5-coder-0.5b'
+  | 'qwen2.5-coder-1.5b'
   | 'multilingual-e5-small'
   | 'whisper-base'
 
