@@ -76,6 +76,7 @@ export function listCommands({ go, newChat, shortcuts }: Actions): Command[] {
         run: () => go(page.href),
       }))
       .filter((_, index) => access.may(pages[index]!.least)),
+    ...(access.may('owner') ? agentPages(go) : []),
     {
       id: 'pair',
       label: t('pairHere'),
@@ -84,6 +85,16 @@ export function listCommands({ go, newChat, shortcuts }: Actions): Command[] {
       group: 'pages',
       run: () => go('/pair'),
     },
+  ]
+}
+
+/** Pages of the agent, which have no place in the rail. */
+function agentPages(go: (href: string) => void): Command[] {
+  const agent = { id: 'agent', also: 'agent skills schedules grants mcp 智能体 技能 定时', icon: 'task' } as const // prettier-ignore
+  const journal = { id: 'journal', also: 'journal undo changes 日志 撤销', icon: 'undo' } as const
+  return [
+    { ...agent, label: t('goTo', { page: t('agent') }), group: 'pages', run: () => go('/agent') },
+    { ...journal, label: t('goTo', { page: t('journal') }), group: 'pages', run: () => go('/journal') }, // prettier-ignore
   ]
 }
 
