@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs' // prettier-ignore
 import { readdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -16,6 +16,7 @@ import type { FileChange } from '#shared/domain/file-change.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
 import { createFakeEngine } from '../fakes/engine.ts'
+import { testModel } from '../models.ts'
 
 /** A companion with an agent over the fake engine, and a folder of files for it to work on. */
 export class AgentWorld {
@@ -36,14 +37,20 @@ export class AgentWorld {
     this.#options = options
     const models = join(this.home, 'models')
     mkdirSync(models, { recursive: true })
+    const real = options.realModel
     const bytes = 'GGUF'
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    writeFileSync(join(models, 'qwen2.5-coder-0.5b.gguf'), bytes)
+    if (real) linkModel(testModel(real), join(models, `${real}.gguf`))
+    else writeFileSync(join(models, 'qwen2.5-coder-0.5b.gguf'), bytes)
     this.companion = await startCompanion(
       loadConfig({ SILO_HOME: this.home, SILO_PORT: '0', SILO_OFFLINE: '1' }),
       {
-        catalogue: catalogue.map((entry) => ({ ...entry, size: bytes.length, sha256 })),
-        engine: createFakeEngine(options.reply ? { reply: options.reply } : {}),
+        catalogue: real
+          ? catalogue.filter(({ id }) => id === real)
+          : catalogue.map((entry) => ({ ...entry, size: bytes.length, sha256 })),
+        ...(real
+          ? {}
+          : { engine: createFakeEngine(options.reply ? { reply: options.reply } : {}) }),
         link: { mdns: false },
         agent: {
           tools: (options.tools ?? []).map((tool): OfferedTool => ({ tool, origin: 'silo' })),
@@ -116,9 +123,9 @@ export class AgentWorld {
     return (await this.api<{ events: RunEvent[] }>('GET', `/runs/${id}/events`)).body.events
   }
 
-  /** Waits for an event of that type, at most ten seconds. */
+  /** Waits for an event of that type, at most ten seconds, with a real model two minutes. */
   async until<T extends RunEvent['body']['type']>(id: string, type: T, nth = 1): Promise<Extract<RunEvent['body'], { type: T }>> {
-    for (let n = 0; n < 400; n++) {
+    for (let n = 0; n < (this.#options.realModel ? 4800 : 400); n++) {
       const found = (await this.events(id)).filter(({ body }) => body.type === type)
       const hit = found[nth - 1]?.body
       if (hit) return hit as Extract<RunEvent['body'], { type: T }>
@@ -136,7 +143,13 @@ export class AgentWorld {
   }
 }
 
+function linkModel(path: string, at: string): void {
+  if (!existsSync(at)) symlinkSync(path, at)
+}
+
 export interface AgentWorldOptions {
+  /** In place of the fake engine. */
+  readonly realModel?: 'qwen2.5-coder-0.5b'
   readonly reply?: (request: GenerateRequest) => string
   readonly tools?: readonly AnyTool[]
   readonly skills?: readonly AnySkill[]

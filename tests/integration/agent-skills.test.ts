@@ -45,7 +45,7 @@ describe('own skills', () => {
       expect((await world.api('PUT', '/skills/other', { source: bad })).body).toMatchObject({ error: { code: 'skill_invalid' } }) // prettier-ignore
     expect((await world.api('PUT', '/skills/..%2Fescape', { source })).body).toMatchObject({ error: { code: 'skill_invalid' } }) // prettier-ignore
     const listed = await world.api<{ skills: SkillInfo[] }>('GET', '/skills')
-    expect(listed.body.skills).toMatchObject([{ id: 'greet', title: 'Greet people', builtIn: false, source }]) // prettier-ignore
+    expect(listed.body.skills.filter(({ builtIn }) => !builtIn)).toMatchObject([{ id: 'greet', title: 'Greet people', builtIn: false, source }]) // prettier-ignore
     const intent = { kind: 'skill' as const, skill: 'greet', reason: 'chosen' as const, confidence: 1 } // prettier-ignore
     const { id } = await world.task('Greet Ada', intent)
     expect(await world.until(id, 'run-ended')).toMatchObject({ outcome: 'done' })
