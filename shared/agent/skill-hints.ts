@@ -11,7 +11,7 @@ const hints: readonly (readonly [skill: string, what: RegExp, how: RegExp])[] = 
     /\b(?:extract|pull|make|create|build|turn|collect|put|gather|total|totals|convert|list|export)\b|提取|做成|生成|汇总|合计|导出|转换|转成|整理成|列成|抽取|制作/iu,
   ],
   [
-    'find-and-archive',
+    'archive-files',
     /\b(?:zip|tar|compress|pack|bundle|archive)\b|压缩|打包|打成|归成一个包/iu,
     /\b(?:files?|all|pdfs?|photos?|pictures|images?|videos?|screenshots?|documents?|docs?|logs?|csv|invoices?|receipts?|them|every|folders?)\b|文件|照片|图片|视频|截图|文档|日志|发票|收据|pdf|word|csv|excel/iu,
   ],
