@@ -10,7 +10,7 @@ import { searchConversations } from './chat/conversation-search.ts'
 import { ConversationStore } from './chat/conversation-store.ts'
 import { Clips } from './clip/clips.ts'
 import { composeAgent, type AgentOverrides } from './compose/agent.ts'
-import { composeAgentTools } from './compose/agent-tools.ts'
+import { builtInSkills, composeAgentTools } from './compose/agent-tools.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
@@ -298,7 +298,7 @@ async function build(
     touched: ingest.touched,
   })
 
-  const tools = composeAgentTools({ home, log, policy: judged.policy })
+  const tools = composeAgentTools({ home, log, policy: judged.policy, extractor: reader })
   closers.push(() => tools[Symbol.asyncDispose]())
   const agent = composeAgent({
     home,
@@ -311,7 +311,7 @@ async function build(
     models: modelPort,
     ...judged,
     tools: () => tools.list(),
-    skills: [],
+    skills: builtInSkills(),
     log,
     overrides: overrides.agent ?? {},
   })

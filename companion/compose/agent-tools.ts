@@ -1,9 +1,21 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { OfferedTool } from '#companion/agent/ports.ts'
+import type { AnySkill, OfferedTool } from '#companion/agent/ports.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { Policy } from '#companion/policy/policy.ts'
 import type { Sandbox } from '#shared/contracts/sandbox.ts'
+import { createReadInvoicesTool, type ReadText } from '#companion/tools/documents/read-invoices.ts'
+import { createFindPlaceTool } from '#companion/tools/files/find-place.ts'
+import { createListFilesTool } from '#companion/tools/files/list-files.ts'
+import { createMoveFilesTool } from '#companion/tools/files/move-files.ts'
+import { createReadFileTool } from '#companion/tools/files/read-file.ts'
+import { createSearchFilesTool } from '#companion/tools/files/search-files.ts'
+import { createTrashFilesTool } from '#companion/tools/files/trash-files.ts'
+import { createWriteFileTool } from '#companion/tools/files/write-file.ts'
+import { createZipFilesTool } from '#companion/tools/files/zip-files.ts'
+import { createArchiveFilesSkill } from '#companion/skills/archive-files.ts'
+import { createFileInvoicesSkill } from '#companion/skills/file-invoices.ts'
+import type { Extractor } from '#companion/vault/extractor.ts'
 import { composeSandbox } from './sandbox.ts'
 
 /** Entries of a folder that are looked at for places to hide; a larger one is not given to commands at all. */
@@ -15,8 +27,13 @@ export interface AgentTools extends AsyncDisposable {
 }
 
 /** The agent's own tools, with what keeps each from being used on this computer. */
-export function composeAgentTools(init: { home: string; log: Log; policy: Policy }): AgentTools {
-  const { home, log, policy } = init
+export function composeAgentTools(init: {
+  home: string
+  log: Log
+  policy: Policy
+  extractor: Extractor
+}): AgentTools {
+  const { home, log, policy, extractor } = init
   const jails = composeSandbox({ home, log, hides: (folder) => hiddenIn(folder, policy) })
   const reasons = new Map<Sandbox, string>()
   const probe = async (sandbox: Sandbox): Promise<void> => {
@@ -28,14 +45,39 @@ export function composeAgentTools(init: { home: string; log: Log; policy: Policy
       reasons.set(sandbox, 'unavailable')
       log.warn('a sandbox could not be asked whether it works', { sandbox: sandbox.id, error })
     })
+  const files = [
+    createListFilesTool(),
+    createSearchFilesTool(),
+    createReadFileTool(),
+    createMoveFilesTool(),
+    createWriteFileTool(),
+    createZipFilesTool(),
+    createTrashFilesTool(),
+    createFindPlaceTool(),
+    createReadInvoicesTool({ read: textBy(extractor), folder: join(home, 'agent', 'reading') }),
+  ]
   const switchOff = (): string | undefined =>
     policy.switches().some(({ name, on }) => name === 'exec' && on) ? undefined : 'switch: exec'
   return {
     list: () => [
+      ...files.map((tool) => offer(tool, undefined)),
       offer(jails.pythonTool, reasons.get(jails.python)),
       offer(jails.shellTool, reasons.get(jails.shell) ?? switchOff()),
     ],
     [Symbol.asyncDispose]: () => jails[Symbol.asyncDispose](),
+  }
+}
+
+/** The recipes that come with Silo. */
+export function builtInSkills(): AnySkill[] {
+  return [createFileInvoicesSkill(), createArchiveFilesSkill()]
+}
+
+function textBy(extractor: Extractor): ReadText {
+  return async (path, signal) => {
+    const { text, uncertain } = await extractor.extract(path, signal)
+    const unsure = (uncertain ?? []).reduce((sum, { start, end }) => sum + end - start, 0)
+    return { text, pictured: uncertain !== undefined, uncertain: unsure / Math.max(1, text.length) }
   }
 }
 

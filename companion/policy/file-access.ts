@@ -79,6 +79,13 @@ export function createFileAccess(policy: Policy, task: TaskUnderPolicy): FileAcc
 
   return {
     resolve: admit,
+    async place(named, signal) {
+      signal.throwIfAborted()
+      const path = await canonicalPath(namedPath(named))
+      policy.requireOpen(path)
+      const stats = await lstat(path).catch(() => undefined)
+      return { path, folder: stats?.isDirectory() ?? false }
+    },
     async list(folder, signal) {
       const path = await admit(folder, 'read', signal)
       const found: FileEntry[] = []

@@ -87,6 +87,11 @@ export type LeaveRequest =
 export interface FileAccess {
   /** The canonical path of what a person or model named (`~`, relative to the home folder, known folder names). */
   resolve(path: string, access: 'read' | 'write', signal: AbortSignal): Promise<string>
+  /**
+   * Where something may be put: a place that is not refused. It need not exist, and needs no grant: the plan that names
+   * it is approved before anything is there. `folder`: a folder is there now.
+   */
+  place(path: string, signal: AbortSignal): Promise<{ readonly path: string; readonly folder: boolean }>
   list(folder: string, signal: AbortSignal): Promise<readonly FileEntry[]>
   /** Everything below, depth first; hidden, secret and system places left out. At most `limit` entries. */
   walk(folder: string, options: { readonly limit: number; readonly signal: AbortSignal }): AsyncIterable<FileEntry>

@@ -118,7 +118,7 @@ describe('the journal', () => {
     expect(results[2]?.path).toBe(at('out/2026/x (2).pdf'))
     expect(journal.standing('task-of-test')).toBe(6)
 
-    const [{ id }] = journal.list({ limit: 1 }) as [{ id: string }]
+    const { id } = journal.list({ limit: 1 })[0]!
     expect((await journal.undo(id, undefined, signal)).state).toBe('undone')
     expect(tree()).toEqual(before)
     expect(existsSync(at('out/2026'))).toBe(false)

@@ -44,6 +44,7 @@ function createContext(
     signal: new AbortController().signal,
     files: {
       resolve: (path) => realpath(path),
+      place: async (path) => ({ path, folder: false }),
       stat: entryOf,
       hash: async (path) => hashOf(await readFile(path)),
       copyTo: (path, target) => copyFile(path, target),
