@@ -11,6 +11,7 @@ import { ConversationStore } from './chat/conversation-store.ts'
 import { Clips } from './clip/clips.ts'
 import { composeAgent, type AgentOverrides } from './compose/agent.ts'
 import { builtInSkills, composeAgentTools } from './compose/agent-tools.ts'
+import { composeEgress } from './compose/egress.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
@@ -47,7 +48,7 @@ import { ModelLibrary } from './models/library.ts'
 import { PageFiles } from './models/page-files.ts'
 import { recordedSource } from './models/recorded-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
-import { EgressLedger } from './observe/egress.ts'
+import { ofRun } from './observe/outbound.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
@@ -125,7 +126,13 @@ async function build(
   const artifacts = new ArtifactStore(database, join(home, 'artifacts'))
   const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
   const runs = new RunRegistry(database, log)
-  const egress = new EgressLedger(database, () => changes.publish('settings', 'egress'))
+  const egress = composeEgress({
+    database,
+    changes,
+    log,
+    requireWeb: () => judged.policy.requireSwitch('web'),
+  })
+  closers.push(() => egress.gate[Symbol.dispose]())
 
   const engine =
     overrides.engine ??
@@ -147,7 +154,7 @@ async function build(
   const library = new ModelLibrary({
     directory: modelFolder,
     catalogue: overrides.catalogue ?? catalogue,
-    sources: modelSources(config).map((source) => recordedSource(source, egress)),
+    sources: modelSources(config).map((source) => recordedSource(source, egress.gate)),
     records: new FileRecords(database),
     hardware: () => hardware,
     contextTokens: () => settings.get().contextTokens,
@@ -214,7 +221,7 @@ async function build(
     home,
     secrets,
     database,
-    egress,
+    egress: egress.gate,
     runs,
     enabled: () => settings.get().webPush,
     spaceOfDevice: (id) => {
@@ -333,7 +340,7 @@ async function build(
       chat,
       agent: () => agent.service,
       ingest: (request) => vault.ingest(request),
-      download: (modelId) => library.download(modelId),
+      download: (modelId) => (run) => ofRun(run.id, () => library.download(modelId)(run)),
     }),
     async status(): Promise<Status> {
       const signal = AbortSignal.timeout(10_000)

@@ -1,3 +1,4 @@
+import '#companion/observe/no-network.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 import * as v from 'valibot'
 import { SiloError, toWire } from '#shared/errors/silo-error.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import type { Log } from '#companion/observe/log.ts'
 import { pushKeys, type PushKeys } from '#companion/push/push-keys.ts'
 import { PushRecords } from '#companion/push/push-records.ts'
@@ -12,7 +12,7 @@ interface Parts {
   readonly home: string
   readonly secrets: SecretFiles
   readonly database: DatabaseSync
-  readonly egress: EgressLedger
+  readonly egress: EgressGate
   readonly runs: RunRegistry
   readonly enabled: () => boolean
   readonly spaceOfDevice: (deviceId: string) => string | undefined

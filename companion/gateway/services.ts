@@ -8,6 +8,7 @@ import type { PageFiles } from '#companion/models/page-files.ts'
 import type { Link } from '#companion/link/link.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
+import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { AgentService } from '#companion/agent/agent-service.ts'
 import type { Schedules } from '#companion/agent/schedules.ts'
@@ -186,7 +187,8 @@ export interface GatewayServices {
   readonly policy?: Policy
   readonly journal?: Journal
   readonly agent?: AgentGateway
-  readonly egress?: EgressLedger
+  /** What leaves this house, and what it passes on its way out. */
+  readonly egress?: { readonly ledger: EgressLedger; readonly gate: EgressGate }
   readonly replica?: ReplicaFeed
   readonly ingest?: IngestService
   readonly notes?: Notes

@@ -5,6 +5,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 import type { SecretText } from '#companion/config/secret-text.ts'
 import type { Log } from '#companion/observe/log.ts'
+import { announcing } from '#companion/observe/outbound.ts'
 import type { Transport } from '#shared/contracts/transport.ts'
 import type { CompanionAddress, PairedDevice, Role } from '#shared/domain/device.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -359,7 +360,11 @@ export class Link implements AsyncDisposable {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(dialMs)])
     try {
       const bare = multiaddr(address.replace(/\/p2p\/[^/]+$/, ''))
-      const connection = await this.#node!.dial(bare, { force: true, signal: limit })
+      // An address that a person typed or a device told may be a public one.
+      const host = address.split('/')[2] ?? ''
+      const connection = await announcing({ kind: 'peer', host, purpose: 'link' }, () =>
+        this.#node!.dial(bare, { force: true, signal: limit }),
+      )
       const expected = /\/p2p\/([^/]+)$/.exec(address)?.[1]
       const id = connection.remotePeer.toString()
       if (id !== this.#init.id && (expected === undefined || expected === id)) return connection

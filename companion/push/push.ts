@@ -1,5 +1,5 @@
 import { buildPushPayload } from '@block65/webcrypto-web-push'
-import type { EgressLedger } from '#companion/observe/egress.ts'
+import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunRecord } from '#companion/runs/run-log.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
@@ -11,7 +11,7 @@ export interface PushInit {
   readonly records: PushRecords
   /** Made when they are first needed. */
   readonly keys: () => PushKeys
-  readonly egress: Pick<EgressLedger, 'record'>
+  readonly egress: Pick<EgressGate, 'announce'>
   /** The switch. While it is off nothing is sent and nobody is taken in. */
   readonly enabled: () => boolean
   /** Whose runs a device sees ('' the owners'); undefined for one that is not paired any more. */
@@ -98,16 +98,12 @@ export class Push {
       vapid,
     )
     if (!this.#init.enabled()) return
-    this.#init.egress.record({
-      kind: 'push',
-      host: new URL(endpoint).host,
-      bytes: body.byteLength,
-      purpose: payload.type,
-      device: deviceName,
-    })
     const { 'content-length': _length, ...rest } = headers
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(sendMs)])
-    const { status } = await (this.#init.post ?? post)(endpoint, { headers: rest, body, signal })
+    const { status } = await this.#init.egress.announce(
+      { kind: 'push', host: new URL(endpoint).hostname, purpose: payload.type, device: deviceName },
+      () => (this.#init.post ?? post)(endpoint, { headers: rest, body, signal }),
+    )
     // The browser withdrew the subscription.
     if (status === 404 || status === 410) this.#init.records.remove(endpoint)
     else if (status >= 400) this.#init.log.warn('a push service refused', { status })

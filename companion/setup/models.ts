@@ -8,6 +8,7 @@ import { FileRecords } from '#companion/models/file-records.ts'
 import { modelFileName, ModelLibrary } from '#companion/models/library.ts'
 import { recordedSource } from '#companion/models/recorded-source.ts'
 import { createModelSources } from '#companion/models/sources.ts'
+import { EgressGate } from '#companion/observe/egress-gate.ts'
 import { EgressLedger } from '#companion/observe/egress.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
@@ -54,11 +55,16 @@ async function fetchAll(): Promise<boolean> {
   const lock = lockHome(config.home)
   const database = openDatabase(join(config.home, 'silo.db'))
   try {
-    const egress = new EgressLedger(database)
+    using gate = new EgressGate({
+      ledger: new EgressLedger(database),
+      // Nothing here is behind the switch: fetching models is what was asked for.
+      requireWeb() {},
+      log: silentLog,
+    })
     const library = new ModelLibrary({
       directory,
       catalogue,
-      sources: createModelSources(config).map((source) => recordedSource(source, egress)),
+      sources: createModelSources(config).map((source) => recordedSource(source, gate)),
       records: new FileRecords(database),
       hardware: () => undefined,
       contextTokens: () => 0,

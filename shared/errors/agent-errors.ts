@@ -159,4 +159,10 @@ export const agentErrors = define({
     en: '{host} could not be read: {detail}',
     zh: '无法读取 {host}：{detail}',
   },
+  egress_refused: {
+    httpStatus: 403,
+    retryable: false,
+    en: 'No connection is made to {host}: nobody said what for, or it is not a public address.',
+    zh: '未连接 {host}：没有说明用途，或其并非公共地址。',
+  },
 })

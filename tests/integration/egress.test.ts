@@ -78,8 +78,12 @@ describe('the egress ledger of a companion', () => {
     const { entries, total } = await ledger()
     expect(total).toBe(1)
     expect(entries).toMatchObject([
-      { kind: 'download', host: expect.stringMatching(/^127\.0\.0\.1/), bytes: 0, purpose: 'small-chat.gguf' }, // prettier-ignore
+      { kind: 'download', host: '127.0.0.1', place: 'self', refused: false, connections: 1, purpose: 'small-chat.gguf', runId: id }, // prettier-ignore
     ])
+    expect(entries[0]!.sent).toBeGreaterThan(50)
+    expect(entries[0]!.received).toBeGreaterThan(bytes.length)
+    expect((await ledger(`?run=${id}`)).total).toBe(1)
+    expect((await ledger('?place=outside')).total).toBe(0)
     expect((await ledger(`?before=${entries[0]!.id}`)).entries).toEqual([])
     expect((await ledger('?limit=1')).entries).toHaveLength(1)
     expect((await api('/egress?limit=0x1')).error.code).toBe('bad_request')

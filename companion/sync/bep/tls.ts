@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { once } from 'node:events'
+import { announcing } from '#companion/observe/outbound.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { socketChannel } from './channel.ts'
 import { BepConnection, type BepTimes } from './connection.ts'
@@ -44,18 +45,21 @@ export async function dialTls(
 ): Promise<BepConnection> {
   signal.throwIfAborted()
   const { identity, host, port } = parts
-  const socket = connect({
-    host,
-    port,
-    ALPNProtocols: alpn,
-    key: identity.privateKey,
-    cert: identity.certificate,
-    ciphers,
-    minVersion: 'TLSv1.2',
-    // There are no authorities: the certificate is the identity, and is compared below.
-    rejectUnauthorized: false,
-    checkServerIdentity: () => undefined,
-  })
+  const announcement = { kind: 'peer' as const, host, purpose: 'sync' }
+  const socket = announcing(announcement, () =>
+    connect({
+      host,
+      port,
+      ALPNProtocols: alpn,
+      key: identity.privateKey,
+      cert: identity.certificate,
+      ciphers,
+      minVersion: 'TLSv1.2',
+      // There are no authorities: the certificate is the identity, and is compared below.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    }),
+  )
   const limit = AbortSignal.any([signal, AbortSignal.timeout(handshakeMs)])
   try {
     await once(socket, 'secureConnect', { signal: limit })

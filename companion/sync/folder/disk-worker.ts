@@ -1,3 +1,4 @@
+import '#companion/observe/no-network.ts'
 import { parentPort } from 'node:worker_threads'
 import { codeOf, hashFiles, list, look, read } from './disk-read.ts'
 import type { DiskTask } from './disk-tasks.ts'

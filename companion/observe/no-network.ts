@@ -1,0 +1,14 @@
+import { SiloError } from '#shared/errors/silo-error.ts'
+import { watchOutbound } from './outbound-guard.ts'
+
+/** Imported first by threads that read what others wrote: from here on this thread connects to nothing, not even here. */
+watchOutbound({
+  permit({ host }) {
+    throw new SiloError('egress_refused', { params: { host } })
+  },
+  refused() {},
+  opening() {},
+  opened() {},
+  closed() {},
+  datagram() {},
+})
