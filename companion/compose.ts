@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +14,7 @@ import { composeEgress } from './compose/egress.ts'
 import { composeIngest, type WatchOverrides } from './compose/ingest.ts'
 import { composeLan, type LanOverrides } from './compose/lan.ts'
 import { composeLink, type LinkOverrides } from './compose/link.ts'
-import { chatModels, composeModels, modelSources } from './compose/models.ts'
+import { composeEngines } from './compose/engines.ts'
 import { composeNotes } from './compose/notes.ts'
 import { composePolicy } from './compose/policy.ts'
 import { composePush } from './compose/push.ts'
@@ -23,7 +22,6 @@ import { composeReplica } from './compose/replica.ts'
 import { composeSafety } from './compose/safety.ts'
 import { composeSeal } from './compose/seal.ts'
 import { composeRetrieval } from './compose/retrieval.ts'
-import { composeSpeech } from './compose/speech.ts'
 import { composeStart } from './compose/start-run.ts'
 import { composeSync, openFolder, type SyncOverrides } from './compose/sync.ts'
 import { composeTeam } from './compose/team.ts'
@@ -36,27 +34,16 @@ import { lockHome } from './config/home-lock.ts'
 import { KeyStore } from './config/key-store.ts'
 import { sameSecret, startToken, writeSecret } from './config/secret-file.ts'
 import { SettingsStore } from './config/settings-store.ts'
-import { probeHardware } from './engines/hardware.ts'
-import { createLlamaCppEngine } from './engines/llama-cpp/engine.ts'
-import { ModelPool } from './engines/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
 import type { Caller, GatewayServices } from './gateway/services.ts'
-import { catalogue } from './models/catalogue.ts'
-import { FileRecords } from './models/file-records.ts'
-import { ModelLibrary } from './models/library.ts'
-import { PageFiles } from './models/page-files.ts'
-import { recordedSource } from './models/recorded-source.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
-import { ofRun } from './observe/outbound.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
 import type { Keychain } from './seal/keychain.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
-import type { Hardware } from '#shared/domain/device.ts'
 import type { CatalogueEntry } from '#shared/domain/model.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
 import type { Status } from '#shared/protocol/api.ts'
 import { protocolVersion } from '#shared/protocol/version.ts'
 
@@ -134,38 +121,9 @@ async function build(
   })
   closers.push(() => egress.gate[Symbol.dispose]())
 
-  const engine =
-    overrides.engine ??
-    createLlamaCppEngine({
-      log,
-      ...(config.threads === undefined ? {} : { threads: config.threads }),
-    })
-  closers.push(() => engine[Symbol.asyncDispose]())
-  const pool = new ModelPool(engine)
-  closers.push(() => pool[Symbol.asyncDispose]())
-  pool.onStateChange(() => {
-    changes.publish('status')
-    changes.publish('models')
-  })
-  const modelFolder = join(home, 'models')
-  let hardware: Hardware | undefined
-  const probe = async (signal: AbortSignal): Promise<Hardware> =>
-    (hardware = await probeHardware(modelFolder, signal))
-  const library = new ModelLibrary({
-    directory: modelFolder,
-    catalogue: overrides.catalogue ?? catalogue,
-    sources: modelSources(config).map((source) => recordedSource(source, egress.gate)),
-    records: new FileRecords(database),
-    hardware: () => hardware,
-    contextTokens: () => settings.get().contextTokens,
-    isLoaded: (id) => pool.isLoaded(id),
-    log,
-    onChange: (id) => changes.publish('models', id),
-  })
-  const speech = composeSpeech({ directory: modelFolder, library, threads: config.threads, log })
-  closers.push(() => speech[Symbol.asyncDispose]())
-  const models = composeModels(library, pool, settings, (id) => speech.forget(id))
-  const modelPort = chatModels(models, engine.id)
+  const engines = composeEngines({ config, database, settings, changes, egress: egress.gate, log, overrides }) // prettier-ignore
+  closers.push(() => engines[Symbol.asyncDispose]())
+  const { models } = engines
   const reader = composeReader(log, config.threads)
   const { vault, index } = composeVault(home, seal, companionId, database, models, reader, (id) =>
     changes.publish('vault', id),
@@ -203,7 +161,7 @@ async function build(
     {
       conversations,
       artifacts,
-      models: modelPort,
+      models: engines.chat,
       vault: team.guard(retrieval),
       settings: () => settings.get(),
       log,
@@ -315,7 +273,7 @@ async function build(
     conversations,
     artifacts,
     chat,
-    models: modelPort,
+    models: engines.chat,
     ...judged,
     tools: () => tools.list(),
     skills: builtInSkills(),
@@ -340,26 +298,14 @@ async function build(
       chat,
       agent: () => agent.service,
       ingest: (request) => vault.ingest(request),
-      download: (modelId) => (run) => ofRun(run.id, () => library.download(modelId)(run)),
+      download: engines.download,
     }),
     async status(): Promise<Status> {
-      const signal = AbortSignal.timeout(10_000)
-      const build = await engine.probe(signal)
       return {
+        ...(await engines.status()),
         version: packageVersion(),
         protocolVersion,
         companionId,
-        deviceName: hostname(),
-        hardware: await probe(signal),
-        engine: {
-          id: engine.id,
-          build: build.build,
-          backend: build.backend,
-          threads: build.threads,
-          state: engine.state,
-        },
-        chatModelId: models.defaultId('chat') ?? null,
-        embedModelId: models.defaultId('embed') ?? null,
         activeRuns: runs.list({ activeOnly: true }),
         vault: vault.counts(),
         home,
@@ -375,8 +321,8 @@ async function build(
       importConversation({ database, conversations, artifacts }, id, request, space),
     artifacts,
     models,
-    speech: speech.service,
-    pageModels: new PageFiles({ library, directory: join(home, 'page-models') }),
+    speech: engines.speech,
+    pageModels: engines.pageModels,
     vault,
     ingest: ingest.service,
     notes,
@@ -428,18 +374,7 @@ async function build(
 
   const name = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
-  // The first question should not wait for the model; whoever asks sooner joins the same loading.
-  const warmUp = new AbortController()
-  closers.push(() => warmUp.abort(new SiloError('shutting_down')))
-  if (models.defaultId('chat') !== undefined)
-    models.acquire(undefined, 'chat', { signal: warmUp.signal }).then(
-      (lease) => lease.release(),
-      (error: unknown) => log.warn('the chat model could not be loaded ahead', { error }),
-    )
-  void probe(AbortSignal.timeout(10_000)).then(
-    () => changes.publish('models'),
-    () => {},
-  )
+  engines.warmUp()
   log.info('listening', { url, home, version: services.version })
   return {
     url,
