@@ -74,10 +74,11 @@ export function composeEngines(parts: EngineParts) {
     chat: chatModels(models, engine.id),
     speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(config.home, 'page-models') }),
-    download:
-      (modelId: string): RunExecutor =>
-      (run) =>
-        ofRun(run.id, () => library.download(modelId)(run)),
+    /** @throws SiloError model_unknown before there is a run */
+    download(modelId: string): RunExecutor {
+      const execute = library.download(modelId)
+      return (run) => ofRun(run.id, () => execute(run))
+    },
     async status(): Promise<
       Pick<Status, 'deviceName' | 'hardware' | 'engine' | 'chatModelId' | 'embedModelId'>
     > {
