@@ -1,7 +1,8 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { DBSchema, IDBPDatabase } from 'idb'
 import * as v from 'valibot'
 import { addressSchema, peerIdSchema, roleSchema, transportKindSchema } from '#shared/domain/device.ts' // prettier-ignore
 import type { CompanionAddress, Role, TransportKind } from '#shared/domain/device.ts'
+import { hasDatabase } from '#web/replica/present.ts'
 
 const knownCompanionSchema = v.object({
   id: peerIdSchema,
@@ -30,6 +31,7 @@ interface Schema extends DBSchema {
   choice: { key: 'choice'; value: string }
 }
 
+const databaseName = 'silo-companions'
 /** Addresses kept of one companion; it tells its present ones at each connection. */
 const keptAddresses = 12
 
@@ -128,6 +130,7 @@ class CompanionBook {
 
   async #read(): Promise<void> {
     try {
+      if (!(await hasDatabase(databaseName))) return
       const db = await this.#open()
       const [records, choice] = await Promise.all([db.getAll('companions'), db.get('choice', 'choice')]) // prettier-ignore
       // A record of another version that no longer parses is a companion to pair with again.
@@ -160,15 +163,17 @@ class CompanionBook {
   }
 
   #open(): Promise<IDBPDatabase<Schema>> {
-    this.#database ??= openDB<Schema>('silo-companions', 1, {
-      upgrade(db) {
-        db.createObjectStore('companions')
-        db.createObjectStore('choice')
-      },
-      terminated: () => {
-        this.#database = undefined
-      },
-    })
+    this.#database ??= import('idb').then(({ openDB }) =>
+      openDB<Schema>(databaseName, 1, {
+        upgrade(db) {
+          db.createObjectStore('companions')
+          db.createObjectStore('choice')
+        },
+        terminated: () => {
+          this.#database = undefined
+        },
+      }),
+    )
     return this.#database
   }
 }

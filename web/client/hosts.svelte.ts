@@ -8,12 +8,12 @@ import {
   type patchConversationSchema,
 } from '#shared/protocol/api.ts'
 import type { Placement } from '#shared/router/placement.ts'
-import { forgetConversation, isPageRun, keepConversation, localConversation, pageWork, type LocalConversation } from '#web/replica/copies.ts' // prettier-ignore
+import type { LocalConversation } from '#web/replica/copies.ts'
+import { hasDatabase, replicaName } from '#web/replica/present.ts'
 import type { AgentRun, ChatRun } from '#web/replica/records.ts'
 import type * as v from 'valibot'
 import { request, send, type Road } from './api.ts'
 import { companion } from './companion.svelte.ts'
-import { prepare, preparePage } from './prepare.ts'
 import { tabChannel } from './page-host/tabs.ts'
 import type { PageSide } from './page-side.ts'
 import { RunFollower, type FollowOptions } from './run-follower.ts'
@@ -22,6 +22,11 @@ import { followRun } from './stream.ts'
 import { connection } from './stream.svelte.ts'
 
 type Patch = v.InferInput<typeof patchConversationSchema>
+
+/** This device's records: read by a page that has some, and by none before it is drawn. */
+const records = () => import('#web/replica/copies.ts')
+const localConversation = async (id: string) => (await records()).localConversation(id)
+const hasRecords = () => hasDatabase(replicaName)
 
 /** A conversation, and from whom it was read. */
 export interface ReadConversation extends LocalConversation {
@@ -48,9 +53,7 @@ class Hosts {
         void this.#reach(this.companionId)
       })
     })
-    const callOff = prepare(preparePage)
     return () => {
-      callOff()
       hear?.()
       effects()
     }
@@ -88,6 +91,7 @@ class Hosts {
       if (away) throw new SiloError('companion_unreachable')
       const path = `/api/conversations/${encodeURIComponent(id)}`
       const answer = await request(path, conversationResponseSchema)
+      const { keepConversation } = await records()
       return { ...(await keepConversation(answer, this.companionId ?? '')), from: 'companion' }
     } catch (cause) {
       const error = toSiloError(cause, 'page')
@@ -100,7 +104,7 @@ class Hosts {
         !local?.waiting.length
       ) {
         // prettier-ignore
-        void forgetConversation(id)
+        void (await records()).forgetConversation(id)
         throw error
       }
       if (local && (unknown || isAway(error))) return { ...local, from: 'device' }
@@ -168,7 +172,7 @@ class Hosts {
   follow(runId: string, options: FollowOptions): () => void {
     let stop: (() => void) | undefined
     let stopped = false
-    void isPageRun(runId).then(async (page) => {
+    void this.#isHere(runId).then(async (page) => {
       const follow = page ? await this.#followHere(runId, options) : undefined
       if (stopped) return follow?.()
       stop = follow ?? followRun(runId, options)
@@ -180,7 +184,7 @@ class Hosts {
   }
 
   async cancel(runId: string): Promise<void> {
-    if (!(await isPageRun(runId))) await cancelRun(runId)
+    if (!(await this.#isHere(runId))) await cancelRun(runId)
     else await (await this.side()).host.runs.cancel(runId)
   }
 
@@ -208,7 +212,7 @@ class Hosts {
     // What the companion has not seen would be gone for good.
     if ((await localConversation(id))?.unsynced) await (await this.side()).handOff.sync(id)
     await send(path, { method: 'DELETE' })
-    await forgetConversation(id)
+    await (await records()).forgetConversation(id)
   }
 
   /** The conversation as a file, from the host that has it. */
@@ -238,7 +242,7 @@ class Hosts {
   }
 
   async #reach(companionId: string | undefined): Promise<void> {
-    if (!this.#side && !(await pageWork())) return
+    if (!this.#side && !((await hasRecords()) && (await (await records()).pageWork()))) return
     const { handOff, outbox } = await this.side()
     if (companionId === undefined || this.companionId !== companionId) return
     await outbox.flush()
@@ -301,6 +305,10 @@ class Hosts {
     if (this.companionId === undefined) return false
     const local = await localConversation(id)
     return local === undefined || local.companionId !== null
+  }
+
+  async #isHere(runId: string): Promise<boolean> {
+    return (await hasRecords()) && (await records()).isPageRun(runId)
   }
 
   async #road(): Promise<Road> {

@@ -6,6 +6,7 @@ import type {
   StoredRun,
   WaitingQuestion,
 } from './records.ts'
+import { replicaName } from './present.ts'
 
 export interface ReplicaSchema extends DBSchema {
   conversations: { key: string; value: StoredConversation; indexes: { openedAt: number } }
@@ -24,8 +25,6 @@ export interface ReplicaSchema extends DBSchema {
 export type Replica = IDBPDatabase<ReplicaSchema>
 export type ReplicaStore = 'conversations' | 'messages' | 'runs' | 'events' | 'outbox' | 'lists'
 export type ReplicaWrite = IDBPTransaction<ReplicaSchema, ReplicaStore[], 'readwrite'>
-
-const replicaName = 'silo-replica'
 
 let database: Promise<Replica> | undefined
 

@@ -6,7 +6,7 @@ import { hosts, isAway } from '#web/client/hosts.svelte.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
 import { onChange } from '#web/client/stream.ts'
 import { connection } from '#web/client/stream.svelte.ts'
-import { keepList, keptList, onlyHere } from '#web/replica/lists.ts'
+import { hasDatabase, replicaName } from '#web/replica/present.ts'
 
 export interface ListEntry {
   readonly conversation: Conversation
@@ -74,6 +74,8 @@ async function readEntries(query: string, signal: AbortSignal): Promise<ListEntr
   try {
     const path = `/api/conversations${query ? `?query=${encodeURIComponent(query)}` : ''}`
     const { conversations } = await request(path, conversationListSchema, { signal })
+    if (conversations.length === 0 && !(await hasDatabase(replicaName))) return []
+    const { keepList, onlyHere } = await import('#web/replica/lists.ts')
     if (!query) void keepList(conversations.map(({ conversation }) => conversation))
     const known = new Set(conversations.map(({ conversation }) => conversation.id))
     const mine = (await onlyHere()).filter(({ id, title }) => !known.has(id) && holds(title, query))
@@ -87,6 +89,7 @@ async function readEntries(query: string, signal: AbortSignal): Promise<ListEntr
 }
 
 async function keptEntries(query: string): Promise<ListEntry[]> {
+  const { keptList } = await import('#web/replica/lists.ts')
   const kept = await keptList()
   if (!query) return kept.map((conversation) => ({ conversation }))
   const { searchLocal } = await import('#web/client/page-host/page-conversations.ts')
