@@ -38,6 +38,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { listen } from './gateway/server.ts'
 import type { Caller, GatewayServices } from './gateway/services.ts'
 import { ChangeFeed } from './observe/change-feed.ts'
+import { ofRun } from './observe/outbound.ts'
 import { silentLog, type Log } from './observe/log.ts'
 import { openDatabase } from './records/database.ts'
 import { RunRegistry } from './runs/registry.ts'
@@ -112,7 +113,7 @@ async function build(
   const changes = new ChangeFeed()
   const artifacts = new ArtifactStore(database, join(home, 'artifacts'))
   const conversations = new ConversationStore(database, (id) => artifacts.ofConversation(id))
-  const runs = new RunRegistry(database, log)
+  const runs = new RunRegistry(database, log, ofRun)
   const egress = composeEgress({
     database,
     changes,
@@ -263,7 +264,19 @@ async function build(
     touched: ingest.touched,
   })
 
-  const tools = composeAgentTools({ home, log, policy: judged.policy, extractor: reader })
+  const clips = new Clips(notes)
+  const search = team.guard(retrieval)
+  const tools = composeAgentTools({
+    home,
+    log,
+    policy: judged.policy,
+    extractor: reader,
+    gate: egress.gate,
+    clips,
+    notes,
+    search: (request, signal) => search.search(request, signal),
+    secrets,
+  })
   closers.push(() => tools[Symbol.asyncDispose]())
   const agent = composeAgent({
     home,
@@ -326,7 +339,7 @@ async function build(
     vault,
     ingest: ingest.service,
     notes,
-    clips: new Clips(notes),
+    clips,
     retrieval,
     vaultIndex: index.store,
     team,
@@ -335,6 +348,7 @@ async function build(
     keys,
     ...judged,
     agent: agent.gateway,
+    webSearch: tools.webSearch,
     egress,
     replica: composeReplica({ companionId, database, index, team }),
     push,

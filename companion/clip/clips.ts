@@ -35,13 +35,13 @@ export class Clips {
 
   /** The note the page has become; the same page once more on the same day is that note. @throws SiloError clip_empty */
   async keep(clip: Clip, signal: AbortSignal): Promise<Note> {
-    const page = clip.html === undefined ? textPage(clip) : await this.#read(clip.html, clip.url, signal) // prettier-ignore
+    const page = clip.html === undefined ? textPage(clip) : await this.read(clip.html, clip.url, signal) // prettier-ignore
     const title = clip.title?.trim() || page.title
     return this.#notes.create({ title: title.slice(0, 200), folder, text: noteOf(clip.url, title, page) }) // prettier-ignore
   }
 
-  /** One page at a time: each may take much memory. */
-  #read(html: string, url: string, signal: AbortSignal): Promise<ClippedPage> {
+  /** The article of a page. One page at a time: each may take much memory. @throws SiloError clip_empty */
+  read(html: string, url: string, signal: AbortSignal): Promise<ClippedPage> {
     const result = this.#turn.then(() => readInThread(html, url, signal))
     this.#turn = result.catch(() => {})
     return result

@@ -1,9 +1,20 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AnySkill, OfferedTool } from '#companion/agent/ports.ts'
+import type { Clips } from '#companion/clip/clips.ts'
+import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { Policy } from '#companion/policy/policy.ts'
+import type { SecretFiles } from '#companion/seal/secret-files.ts'
+import { createClockTool } from '#companion/tools/own/clock.ts'
+import { createSaveArtifactTool } from '#companion/tools/own/save-artifact.ts'
+import { createVaultSearchTool, type VaultSearchDeps } from '#companion/tools/own/vault-search.ts'
+import { createWriteNoteTool, type WriteNoteDeps } from '#companion/tools/own/write-note.ts'
+import { SearchService } from '#companion/tools/web/search-service.ts'
+import { createWebFetchTool } from '#companion/tools/web/web-fetch.ts'
+import { createWebSearchTool } from '#companion/tools/web/web-search.ts'
 import type { Sandbox } from '#shared/contracts/sandbox.ts'
+import type { SwitchName } from '#shared/domain/capability.ts'
 import { createReadInvoicesTool, type ReadText } from '#companion/tools/documents/read-invoices.ts'
 import { createFindPlaceTool } from '#companion/tools/files/find-place.ts'
 import { createListFilesTool } from '#companion/tools/files/list-files.ts'
@@ -24,6 +35,7 @@ const probeMs = 30_000
 
 export interface AgentTools extends AsyncDisposable {
   list(): OfferedTool[]
+  readonly webSearch: SearchService
 }
 
 /** The agent's own tools, with what keeps each from being used on this computer. */
@@ -32,8 +44,14 @@ export function composeAgentTools(init: {
   log: Log
   policy: Policy
   extractor: Extractor
+  gate: EgressGate
+  clips: Clips
+  notes: WriteNoteDeps
+  search: VaultSearchDeps['search']
+  secrets: SecretFiles
 }): AgentTools {
-  const { home, log, policy, extractor } = init
+  const { home, log, policy, extractor, gate, clips } = init
+  const webSearch = new SearchService(init.secrets.text(join(home, 'web-search.json')))
   const jails = composeSandbox({ home, log, hides: (folder) => hiddenIn(folder, policy) })
   const reasons = new Map<Sandbox, string>()
   const probe = async (sandbox: Sandbox): Promise<void> => {
@@ -56,13 +74,28 @@ export function composeAgentTools(init: {
     createFindPlaceTool(),
     createReadInvoicesTool({ read: textBy(extractor), folder: join(home, 'agent', 'reading') }),
   ]
-  const switchOff = (): string | undefined =>
-    policy.switches().some(({ name, on }) => name === 'exec' && on) ? undefined : 'switch: exec'
+  const own = [
+    createVaultSearchTool({ search: init.search }),
+    createWriteNoteTool(init.notes),
+    createSaveArtifactTool(),
+    createClockTool(),
+  ]
+  const announce = gate.announce.bind(gate)
+  const fetchTool = createWebFetchTool({ announce, read: (...page) => clips.read(...page) })
+  const searchTool = createWebSearchTool({ announce, service: () => webSearch.get() })
+  const switchOff = (wanted: SwitchName): string | undefined =>
+    policy.switches().some(({ name, on }) => name === wanted && on)
+      ? undefined
+      : `switch: ${wanted}`
+  const unset = () => (webSearch.get().kind === 'none' ? 'no search service' : undefined)
   return {
+    webSearch,
     list: () => [
-      ...files.map((tool) => offer(tool, undefined)),
+      ...[...files, ...own].map((tool) => offer(tool, undefined)),
+      offer(searchTool, unset() ?? switchOff('web')),
+      offer(fetchTool, switchOff('web')),
       offer(jails.pythonTool, reasons.get(jails.python)),
-      offer(jails.shellTool, reasons.get(jails.shell) ?? switchOff()),
+      offer(jails.shellTool, reasons.get(jails.shell) ?? switchOff('exec')),
     ],
     [Symbol.asyncDispose]: () => jails[Symbol.asyncDispose](),
   }

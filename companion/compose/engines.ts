@@ -13,9 +13,7 @@ import { PageFiles } from '#companion/models/page-files.ts'
 import { recordedSource } from '#companion/models/recorded-source.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { EgressGate } from '#companion/observe/egress-gate.ts'
-import { ofRun } from '#companion/observe/outbound.ts'
 import type { Log } from '#companion/observe/log.ts'
-import type { RunExecutor } from '#companion/runs/run.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
 import type { Hardware } from '#shared/domain/device.ts'
 import type { CatalogueEntry } from '#shared/domain/model.ts'
@@ -74,11 +72,7 @@ export function composeEngines(parts: EngineParts) {
     chat: chatModels(models, engine.id),
     speech: speech.service,
     pageModels: new PageFiles({ library, directory: join(config.home, 'page-models') }),
-    /** @throws SiloError model_unknown before there is a run */
-    download(modelId: string): RunExecutor {
-      const execute = library.download(modelId)
-      return (run) => ofRun(run.id, () => execute(run))
-    },
+    download: (modelId: string) => library.download(modelId),
     async status(): Promise<
       Pick<Status, 'deviceName' | 'hardware' | 'engine' | 'chatModelId' | 'embedModelId'>
     > {

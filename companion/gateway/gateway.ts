@@ -33,6 +33,7 @@ import { isRecording, speechRoutes } from './routes/speech.ts'
 import { isUploadPart, uploadRoutes } from './routes/uploads.ts'
 import { teamRoutes } from './routes/team.ts'
 import { syncRoutes } from './routes/sync.ts'
+import { webSearchRoutes } from './routes/web-search.ts'
 import { vaultIndexRoutes } from './routes/vault-index.ts'
 import { vaultRoutes } from './routes/vault.ts'
 import { securityHeaders } from './security-headers.ts'
@@ -96,6 +97,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.policy) app.route('/api', policyRoutes(services.policy))
+  if (services.webSearch) app.route('/api', webSearchRoutes(services.webSearch))
   if (services.journal) app.route('/api', journalRoutes(services.journal))
   if (services.agent) {
     app.route('/api', agentRoutes(services.agent))

@@ -14,6 +14,7 @@ import type { AgentService } from '#companion/agent/agent-service.ts'
 import type { Schedules } from '#companion/agent/schedules.ts'
 import type { Journal } from '#companion/journal/journal.ts'
 import type { Policy } from '#companion/policy/policy.ts'
+import type { SearchService } from '#companion/tools/web/search-service.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
@@ -185,6 +186,7 @@ export interface GatewayServices {
   readonly speech?: SpeechService
   readonly push?: Push
   readonly policy?: Policy
+  readonly webSearch?: SearchService
   readonly journal?: Journal
   readonly agent?: AgentGateway
   /** What leaves this house, and what it passes on its way out. */

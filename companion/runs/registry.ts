@@ -57,14 +57,21 @@ interface ActiveRun {
 export class RunRegistry {
   readonly #database: DatabaseSync
   readonly #log: Log
+  readonly #within: <T>(runId: string, work: () => T) => T
   readonly #runs: RunLog
   readonly #active = new Map<string, ActiveRun>()
   readonly #listeners = new Set<(event: RunEvent) => void>()
   #closing = false
 
-  constructor(database: DatabaseSync, log: Log) {
+  /** @param within runs a run's work, so that what it connects to is known to be its */
+  constructor(
+    database: DatabaseSync,
+    log: Log,
+    within: <T>(runId: string, work: () => T) => T = (_runId, work) => work(),
+  ) {
     this.#database = database
     this.#log = log
+    this.#within = within
     this.#runs = new RunLog(database)
   }
 
@@ -220,11 +227,12 @@ export class RunRegistry {
     let end: RunEnd
     try {
       run.abort.signal.throwIfAborted()
-      result = await run.spec.execute({
+      const context = {
         id: run.spec.id,
         signal: run.abort.signal,
-        emit: (body) => this.#emit(run, body),
-      })
+        emit: (body: RunEventBody) => this.#emit(run, body),
+      }
+      result = await this.#within(run.spec.id, () => run.spec.execute(context))
       end = { outcome: 'done' }
     } catch (error) {
       end = this.#endOf(run, error)
