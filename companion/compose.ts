@@ -276,6 +276,7 @@ async function build(
     notes,
     search: (request, signal) => search.search(request, signal),
     secrets,
+    changes,
   })
   closers.push(() => tools[Symbol.asyncDispose]())
   const agent = composeAgent({
@@ -349,6 +350,7 @@ async function build(
     ...judged,
     agent: agent.gateway,
     webSearch: tools.webSearch,
+    mcp: tools.mcp,
     egress,
     replica: composeReplica({ companionId, database, index, team }),
     push,

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { AnySkill, OfferedTool } from '#companion/agent/ports.ts'
 import type { Clips } from '#companion/clip/clips.ts'
 import type { EgressGate } from '#companion/observe/egress-gate.ts'
+import { McpServers } from '#companion/mcp/mcp-servers.ts'
+import { McpStore } from '#companion/mcp/mcp-store.ts'
+import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type { Policy } from '#companion/policy/policy.ts'
 import type { SecretFiles } from '#companion/seal/secret-files.ts'
@@ -36,6 +39,7 @@ const probeMs = 30_000
 export interface AgentTools extends AsyncDisposable {
   list(): OfferedTool[]
   readonly webSearch: SearchService
+  readonly mcp: McpServers
 }
 
 /** The agent's own tools, with what keeps each from being used on this computer. */
@@ -49,6 +53,7 @@ export function composeAgentTools(init: {
   notes: WriteNoteDeps
   search: VaultSearchDeps['search']
   secrets: SecretFiles
+  changes: ChangeFeed
 }): AgentTools {
   const { home, log, policy, extractor, gate, clips } = init
   const webSearch = new SearchService(init.secrets.text(join(home, 'web-search.json')))
@@ -74,6 +79,13 @@ export function composeAgentTools(init: {
     createFindPlaceTool(),
     createReadInvoicesTool({ read: textBy(extractor), folder: join(home, 'agent', 'reading') }),
   ]
+  const mcp = new McpServers({
+    store: new McpStore(init.secrets.text(join(home, 'mcp.json'))),
+    gate,
+    changed: () => init.changes.publish('settings', 'mcp'),
+    log,
+  })
+  mcp.start()
   const own = [
     createVaultSearchTool({ search: init.search }),
     createWriteNoteTool(init.notes),
@@ -90,14 +102,19 @@ export function composeAgentTools(init: {
   const unset = () => (webSearch.get().kind === 'none' ? 'no search service' : undefined)
   return {
     webSearch,
+    mcp,
     list: () => [
       ...[...files, ...own].map((tool) => offer(tool, undefined)),
       offer(searchTool, unset() ?? switchOff('web')),
       offer(fetchTool, switchOff('web')),
       offer(jails.pythonTool, reasons.get(jails.python)),
       offer(jails.shellTool, reasons.get(jails.shell) ?? switchOff('exec')),
+      ...mcp.tools(),
     ],
-    [Symbol.asyncDispose]: () => jails[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await mcp[Symbol.asyncDispose]()
+      await jails[Symbol.asyncDispose]()
+    },
   }
 }
 

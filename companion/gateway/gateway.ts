@@ -17,6 +17,7 @@ import { joinRoutes } from './routes/joins.ts'
 import { lanRoutes } from './routes/lan.ts'
 import { safetyRoutes } from './routes/safety.ts'
 import { linkRoutes } from './routes/link.ts'
+import { mcpRoutes } from './routes/mcp.ts'
 import { modelRoutes } from './routes/models.ts'
 import { notesRoutes } from './routes/notes.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
@@ -97,6 +98,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.policy) app.route('/api', policyRoutes(services.policy))
+  if (services.mcp) app.route('/api', mcpRoutes(services.mcp))
   if (services.webSearch) app.route('/api', webSearchRoutes(services.webSearch))
   if (services.journal) app.route('/api', journalRoutes(services.journal))
   if (services.agent) {

@@ -13,6 +13,7 @@ import type { EgressLedger } from '#companion/observe/egress.ts'
 import type { AgentService } from '#companion/agent/agent-service.ts'
 import type { Schedules } from '#companion/agent/schedules.ts'
 import type { Journal } from '#companion/journal/journal.ts'
+import type { McpServers } from '#companion/mcp/mcp-servers.ts'
 import type { Policy } from '#companion/policy/policy.ts'
 import type { SearchService } from '#companion/tools/web/search-service.ts'
 import type { Push } from '#companion/push/push.ts'
@@ -187,6 +188,7 @@ export interface GatewayServices {
   readonly push?: Push
   readonly policy?: Policy
   readonly webSearch?: SearchService
+  readonly mcp?: McpServers
   readonly journal?: Journal
   readonly agent?: AgentGateway
   /** What leaves this house, and what it passes on its way out. */
