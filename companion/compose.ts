@@ -290,6 +290,7 @@ async function build(
     models: engines.chat,
     ...judged,
     tools: () => tools.list(),
+    picture: (path, signal) => tools.picture(path, signal),
     skills: builtInSkills(),
     log,
     overrides: overrides.agent ?? {},

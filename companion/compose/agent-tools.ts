@@ -7,6 +7,7 @@ import { McpServers } from '#companion/mcp/mcp-servers.ts'
 import { McpStore } from '#companion/mcp/mcp-store.ts'
 import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
+import { canonicalPath } from '#companion/policy/canonical-path.ts'
 import type { Policy } from '#companion/policy/policy.ts'
 import type { SecretFiles } from '#companion/seal/secret-files.ts'
 import { createClockTool } from '#companion/tools/own/clock.ts'
@@ -29,17 +30,20 @@ import { createWriteFileTool } from '#companion/tools/files/write-file.ts'
 import { createZipFilesTool } from '#companion/tools/files/zip-files.ts'
 import { createArchiveFilesSkill } from '#companion/skills/archive-files.ts'
 import { createFileInvoicesSkill } from '#companion/skills/file-invoices.ts'
-import type { Extractor } from '#companion/vault/extractor.ts'
+import { Extractor } from '#companion/vault/extractor.ts'
 import { composeSandbox } from './sandbox.ts'
 
 /** Entries of a folder that are looked at for places to hide; a larger one is not given to commands at all. */
 const mostEntries = 100_000
 const probeMs = 30_000
+const pictureWidth = 480
 
 export interface AgentTools extends AsyncDisposable {
   list(): OfferedTool[]
   readonly webSearch: SearchService
   readonly mcp: McpServers
+  /** The first page of a file that a plan names. @throws SiloError path_refused, file_damaged */
+  picture(path: string, signal: AbortSignal): Promise<Uint8Array | undefined>
 }
 
 /** The agent's own tools, with what keeps each from being used on this computer. */
@@ -92,6 +96,8 @@ export function composeAgentTools(init: {
     createSaveArtifactTool(),
     createClockTool(),
   ]
+  // Apart from the reader of documents, which may be at a long one when a person looks at a plan.
+  const drawer = new Extractor({ log: log.child({ part: 'drawer' }) })
   const announce = gate.announce.bind(gate)
   const fetchTool = createWebFetchTool({ announce, read: (...page) => clips.read(...page) })
   const searchTool = createWebSearchTool({ announce, service: () => webSearch.get() })
@@ -103,6 +109,11 @@ export function composeAgentTools(init: {
   return {
     webSearch,
     mcp,
+    async picture(path, signal) {
+      policy.requireOpen(path)
+      if ((await canonicalPath(path)) !== path) return undefined
+      return drawer.picture(path, pictureWidth, signal)
+    },
     list: () => [
       ...[...files, ...own].map((tool) => offer(tool, undefined)),
       offer(searchTool, unset() ?? switchOff('web')),
@@ -113,6 +124,7 @@ export function composeAgentTools(init: {
     ],
     async [Symbol.asyncDispose]() {
       await mcp[Symbol.asyncDispose]()
+      await drawer[Symbol.asyncDispose]()
       await jails[Symbol.asyncDispose]()
     },
   }

@@ -19,11 +19,16 @@ import { bytesText, languageOf, Terminal } from './cli/terminal.ts'
 import { stageText } from './cli/texts.ts'
 
 /**
- * Fetches the starter models, or with `--test` those of the tests, one after the other into the data folder:
- * `node companion/setup/models.ts [--test]`. What an interrupted call left is continued. The exit code is 1
+ * Fetches the starter models, or with `--test` those of the tests (with `--long` also those of the tests that take
+ * minutes), one after the other into the data folder: `node companion/setup/models.ts [--test [--long]]`. What an interrupted call left is continued. The exit code is 1
  * when a model is missing in the end.
  */
-const { values } = parseArgs({ options: { test: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    test: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+  },
+})
 const language = languageOf(process.env)
 const terminal = new Terminal(false, language)
 const say = (en: string, zh: string): void => terminal.note(language === 'zh' ? zh : en)
@@ -32,6 +37,7 @@ const testModels = new Set([
   'qwen2.5-coder-0.5b',
   'multilingual-e5-small',
   'whisper-base',
+  ...(values.long ? ['qwen2.5-coder-1.5b'] : []),
 ])
 
 const config = loadConfig(

@@ -52,7 +52,26 @@ export class Extractor implements AsyncDisposable {
    *   signal's reason
    */
   extract(path: string, signal: AbortSignal, options: ExtractOptions = {}): Promise<Extracted> {
-    const result = this.#turn.then(() => this.#extract(path, signal, options))
+    const recognizes = this.#options.recognizer !== undefined
+    const ask = (id: number): ToReader => ({ op: 'read', id, path, recognizes })
+    return this.#inTurn(async () => {
+      const reply = await this.#ask(ask, signal, options)
+      if (reply.op === 'done') return reply.extracted
+      throw new SiloError('internal')
+    })
+  }
+
+  /** The first page as a PNG, at most `side` pixels wide; undefined for what has no pages. @throws as `extract` */
+  picture(path: string, side: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    return this.#inTurn(async () => {
+      const reply = await this.#ask((id) => ({ op: 'draw', id, path, side }), signal, {})
+      if (reply.op === 'drawn') return reply.png ?? undefined
+      throw new SiloError('internal')
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
     this.#turn = result.catch(() => {})
     return result
   }
@@ -64,7 +83,12 @@ export class Extractor implements AsyncDisposable {
     await this.#turn
   }
 
-  async #extract(path: string, signal: AbortSignal, options: ExtractOptions): Promise<Extracted> {
+  /** Has the child process do one thing. Never two at once. */
+  async #ask(
+    ask: (id: number) => ToReader,
+    signal: AbortSignal,
+    options: ExtractOptions,
+  ): Promise<FromReader> {
     signal.throwIfAborted()
     if (this.#closed) throw new SiloError('shutting_down')
     clearTimeout(this.#idle)
@@ -96,11 +120,10 @@ export class Extractor implements AsyncDisposable {
           }, reject)
         }
         wait()
-        send({ op: 'read', id, path, recognizes: this.#options.recognizer !== undefined })
+        send(ask(id))
       })
-      if (reply.op === 'done') return reply.extracted
       if (reply.op === 'error') throw fromWire(reply.error)
-      throw new SiloError('internal')
+      return reply
     } catch (error) {
       if (error instanceof SiloError && !signal.aborted) throw error
       // The process may be inside an endless loop: only ending it helps.

@@ -42,7 +42,7 @@ export async function extractImage(
 }
 
 /** Width and height as the head of the file says them, before anything is unpacked. */
-function sizeOf(bytes: Uint8Array): { width: number; height: number } | undefined {
+export function sizeOf(bytes: Uint8Array): { width: number; height: number } | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const ascii = (at: number, length: number): string =>
     String.fromCharCode(...bytes.subarray(at, at + length))

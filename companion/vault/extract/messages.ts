@@ -23,6 +23,7 @@ const recognizedPageSchema = v.object({
 
 export const toReaderSchema = v.variant('op', [
   v.object({ op: v.literal('read'), id: v.number(), path: v.string(), recognizes: v.boolean() }),
+  v.object({ op: v.literal('draw'), id: v.number(), path: v.string(), side: pixels }),
   v.object({ op: v.literal('recognized'), id: v.number(), page: recognizedPageSchema }),
   v.object({ op: v.literal('unrecognized'), id: v.number(), error: wireErrorSchema }),
 ])
@@ -49,6 +50,7 @@ const extractedSchema = v.object({
 
 export const fromReaderSchema = v.variant('op', [
   v.object({ op: v.literal('done'), id: v.number(), extracted: extractedSchema }),
+  v.object({ op: v.literal('drawn'), id: v.number(), png: v.nullable(v.instance(Uint8Array)) }),
   v.object({ op: v.literal('error'), id: v.number(), error: wireErrorSchema }),
   v.object({
     op: v.literal('recognize'),

@@ -4,6 +4,7 @@ import type { RecognizedPage } from '#shared/contracts/text-recognizer.ts'
 import { SiloError, fromWire, toWire } from '#shared/errors/silo-error.ts'
 import { extractFile } from '../extract-file.ts'
 import { toReaderSchema, type FromReader } from './messages.ts'
+import { drawFirstPage } from './page-picture.ts'
 import type { Recognize } from './recognize.ts'
 
 /**
@@ -40,10 +41,22 @@ async function read(id: number, path: string, recognizes: boolean): Promise<void
     const extracted = await extractFile(path, recognizes ? recognize : undefined)
     send({ op: 'done', id, extracted: extracted })
   } catch (error) {
-    const known =
-      error instanceof SiloError ? error : new SiloError('file_damaged', { cause: error })
-    send({ op: 'error', id, error: toWire(known) })
+    fail(id, error)
   }
+}
+
+async function draw(id: number, path: string, side: number): Promise<void> {
+  try {
+    const png = await drawFirstPage(path, side)
+    send({ op: 'drawn', id, png: png ? new Uint8Array(png) : null })
+  } catch (error) {
+    fail(id, error)
+  }
+}
+
+function fail(id: number, error: unknown): void {
+  const known = error instanceof SiloError ? error : new SiloError('file_damaged', { cause: error })
+  send({ op: 'error', id, error: toWire(known) })
 }
 
 process.on('message', (input) => {
@@ -51,6 +64,7 @@ process.on('message', (input) => {
   if (!parsed.success) return
   const message = parsed.output
   if (message.op === 'read') return void read(message.id, message.path, message.recognizes)
+  if (message.op === 'draw') return void draw(message.id, message.path, message.side)
   const asked = waiting
   waiting = undefined
   if (message.op === 'recognized') asked?.resolve(message.page)
