@@ -5,6 +5,7 @@ const names = [
   'engine',
   'ingest',
   'intent',
+  'invoice',
   'link',
   'replica',
   'retrieval',

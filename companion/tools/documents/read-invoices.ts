@@ -28,7 +28,7 @@ const inputSchema = v.strictObject({
 export type ReadInvoicesInput = v.InferOutput<typeof inputSchema>
 
 /** Trust in what was read from a picture. */
-const picturedTrust = 0.95
+export const picturedTrust = 0.95
 
 /** Reads date, amount and company of invoices, PDF or picture; what is none of them is said to be none. */
 export function createReadInvoicesTool(deps: ReadInvoicesDeps): Tool<ReadInvoicesInput> {
