@@ -144,21 +144,32 @@ export class DurableTask implements TaskContext {
 
   step<T>(key: string, work: () => Promise<{ value: T; note?: string }>): Promise<T> {
     return this.#durable(`step:${key}`, async () => {
-      this.planned.mark(key, 'running')
-      try {
-        const { value, note } = await work()
-        this.planned.mark(key, 'done', note)
-        return value
-      } catch (error) {
-        this.planned.mark(key, 'failed')
-        throw error
-      }
+      const { value } = await this.#shown(key, work)
+      return value
     })
+  }
+
+  /** Work as the step of the plan that its key names, if it names one. */
+  async #shown<T extends { readonly note?: string }>(
+    key: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    this.planned.mark(key, 'running')
+    try {
+      const result = await work()
+      this.planned.mark(key, 'done', result.note)
+      return result
+    } catch (error) {
+      this.planned.mark(key, 'failed')
+      throw error
+    }
   }
 
   async tool(key: string, name: string, input: Record<string, unknown>): Promise<ToolResult> {
     return this.#durable(`tool:${key}`, () =>
-      callTool(this, key, name, input, (artifact) => this.#artifact(artifact, key)),
+      this.#shown<ToolResult & { note?: string }>(key, () =>
+        callTool(this, key, name, input, (artifact) => this.#artifact(artifact, key)),
+      ),
     )
   }
 

@@ -1,4 +1,5 @@
 import type { Fact } from '#shared/domain/file-change.ts'
+import { sellerOf } from './seller-name.ts'
 
 /** What an invoice says of itself. */
 export interface Invoice {
@@ -28,7 +29,7 @@ export function readInvoice(text: string, certain = 1): Invoice {
   const number = numberOf(lines)
   const { amount, currency } = amountOf(lines)
   const date = dateOf(lines)
-  const company = companyOf(lines)
+  const company = sellerOf(lines)
   const weigh = (fact: Fact | undefined): Fact | undefined => fact && { ...fact, confidence: Math.round(fact.confidence * certain * 100) / 100 } // prettier-ignore
   const head = lines.slice(0, 25).join('\n')
   const points = (title.test(head) ? 0.5 : title.test(lines.join('\n')) ? 0.25 : 0) + (number ? 0.2 : 0) + (amount ? 0.2 : 0) + (date ? 0.1 : 0) - (other.test(head) && !title.test(head) ? 0.4 : 0) // prettier-ignore
@@ -162,34 +163,4 @@ function isSum(total: number, all: readonly number[]): boolean {
 function currencyOf(lines: readonly string[]): string {
   const found = /[¥￥€£$]|\b(?:CNY|RMB|USD|EUR|GBP|CHF)\b|人民币/i.exec(lines.join('\n'))?.[0]?.toLowerCase() // prettier-ignore
   return found === undefined ? '' : found === '人民币' ? 'CNY' : (currencies[found] ?? found.toUpperCase()) // prettier-ignore
-}
-
-const sellerLabel = /(?:销售方|销方|卖方|开票方|收款(?:方|单位|人)|供应商)(?:名称|信息)?\s*[:：]?\s*(?:名称\s*[:：]\s*)?|(?:bill(?:ed)? from|seller|vendor|supplier|sold by|issued by|\bfrom)\s*[:：]\s*/i // prettier-ignore
-const buyerLabel = /购买方|购方|买方|客户|bill(?:ed)? to|ship to|customer|sold to|\bto\s*[:：]/i
-const form = /有限(?:责任)?公司|股份公司|集团|事务所|工作室|商行|经营部|\b(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|s\.?a\.?|b\.?v\.?|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
-
-function companyOf(lines: readonly string[]): Fact | undefined {
-  for (const [index, line] of lines.entries()) {
-    const found = sellerLabel.exec(line)
-    if (!found || (buyerLabel.test(line) && line.search(buyerLabel) < found.index)) continue
-    const rest = line.slice(found.index + found[0].length).split(/购买方|bill to|\s{3,}/i)[0] ?? ''
-    const value = cleanName(rest) || cleanName((lines[index + 1] ?? '').replace(/^名称\s*[:：]\s*/, '')) // prettier-ignore
-    if (value) return { value, confidence: form.test(value) ? 0.97 : 0.85 }
-  }
-  // A letterhead stands above everything else.
-  for (const [index, line] of lines.slice(0, 8).entries()) {
-    const previous = lines[index - 1] ?? ''
-    if (buyerLabel.test(line) || buyerLabel.test(previous) || title.test(line)) continue
-    const value = cleanName(line)
-    if (value && form.test(value)) return { value, confidence: 0.9 }
-  }
-  const first = lines.find((line) => !title.test(line) && !buyerLabel.test(line) && /\p{L}{3}/u.test(line) && !/\d{3}/.test(line) && line.length < 60) // prettier-ignore
-  const value = first && lines.indexOf(first) < 4 ? cleanName(first) : ''
-  return value ? { value, confidence: 0.5 } : undefined
-}
-
-function cleanName(text: string): string {
-  const value = text.split(/\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|tel|phone|vat|tax id|address)/i)[0] ?? '' // prettier-ignore
-  const clean = value.replace(/^[\s:：,;|]+|[\s:：,;|]+$/g, '')
-  return clean.length > 1 && clean.length <= 80 && /\p{L}{2}/u.test(clean) ? clean : ''
 }

@@ -4,6 +4,7 @@ import { invoiceLikeness } from '#companion/invoices/invoice-text.ts'
 import type { ReadDocument } from '#companion/tools/documents/read-invoices.ts'
 import type { Skill, TaskContext } from '#shared/contracts/skill.ts'
 import { goalWords } from './goal-words.ts'
+import { shownPath } from './shown-path.ts'
 
 const folder = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
 const inputSchema = v.object({
@@ -86,11 +87,11 @@ async function run(input: ArchiveFilesInput, task: TaskContext): Promise<void> {
       return fits ? [each.path] : []
     })
   } else paths = files.filter(({ modified }) => inTime(Date.parse(`${modified}T12:00`))).map(({ path }) => path) // prettier-ignore
-  if (paths.length === 0) return task.say(t.none(input.from))
+  if (paths.length === 0) return task.say(t.none(shownPath(input.from)))
   const today = new Date(task.startedAt).toISOString().slice(0, 10)
   const to = input.to ?? join(input.from, `${input.invoices ? 'invoices' : 'files'}_${today}.zip`)
   const zip = await task.tool('pack', 'zip_files', { paths, to })
   if (!zip.plan) return task.say(t.denied)
   const [result] = await task.propose('zip', zip.plan)
-  task.say(result?.state === 'done' ? t.done(paths.length, result.path ?? to) : t.denied)
+  task.say(result?.state === 'done' ? t.done(paths.length, shownPath(result.path ?? to)) : t.denied)
 }

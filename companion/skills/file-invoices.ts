@@ -7,6 +7,7 @@ import type { ChangePlan, Fact, FileChange } from '#shared/domain/file-change.ts
 import { newId } from '#shared/domain/ids.ts'
 import { goalWords } from './goal-words.ts'
 import { nameFrom, templateIn } from './name-template.ts'
+import { shownPath } from './shown-path.ts'
 
 const folder = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
 const inputSchema = v.object({
@@ -89,11 +90,11 @@ async function run(input: FileInvoicesInput, task: TaskContext): Promise<void> {
   const target = await task.tool('target', 'find_place', { path: input.to })
   const to = (target.data as { path: string }).path
   const plan = planOf(documents, { ...input, to }, t)
-  if (plan.changes.length === 0) return task.say(t.none(input.from))
+  if (plan.changes.length === 0) return task.say(t.none(shownPath(input.from)))
   const results = await task.propose('file', plan, (change) => renamed(change, { ...input, to }))
   const done = results.filter(({ state }) => state === 'done').length
   const failed = results.filter(({ state }) => state === 'failed').length
-  task.say(done + failed === 0 ? t.denied : t.done(done, to, failed) + (plan.skipped?.length ? t.skipped(plan.skipped.length) : '')) // prettier-ignore
+  task.say(done + failed === 0 ? t.denied : t.done(done, shownPath(to), failed) + (plan.skipped?.length ? t.skipped(plan.skipped.length) : '')) // prettier-ignore
 }
 
 type Wanted = FileInvoicesInput
@@ -117,7 +118,7 @@ function planOf(
     const facts = factsOf(invoice)
     changes.push({ id: newId(), type: 'move', from: path, to: join(input.to, nameFrom(input.name, facts, path)), stamp: { size, modifiedAt }, facts, ...(Object.keys(facts).length < 3 ? { reason: t.incomplete } : invoice.number ? { reason: `No. ${invoice.number}` } : {}) }) // prettier-ignore
   }
-  return { title: t.title(changes.length, input.to), changes, skipped: skipped.slice(0, mostSkipped) } // prettier-ignore
+  return { title: t.title(changes.length, shownPath(input.to)), changes, skipped: skipped.slice(0, mostSkipped) } // prettier-ignore
 }
 
 function reasonAgainst(
