@@ -72,6 +72,7 @@ async function call(
   context: ToolContext,
 ): Promise<ToolResult> {
   const { files, leave, signal } = context
+  signal.throwIfAborted()
   const paths: string[] = []
   for (const path of input.files) paths.push(await files.resolve(path, 'read', signal))
   const target = input.save_to && (await files.resolve(input.save_to, 'write', signal))

@@ -49,6 +49,7 @@ async function call(
   context: ToolContext,
 ): Promise<ToolResult> {
   const { files, leave, signal } = context
+  signal.throwIfAborted()
   const folders = new Map<string, boolean>()
   // A folder to be changed is copied: reading is what it needs now, and the plan is what a person judges.
   for (const name of input.read) folders.set(await files.resolve(name, 'read', signal), false)

@@ -29,6 +29,7 @@ export function createWriteNoteTool(deps: WriteNoteDeps): Tool<WriteNoteInput> {
     },
     input: inputSchema,
     async call({ title, text }, { leave, signal }) {
+      signal.throwIfAborted()
       await leave({ kind: 'grant', capability: 'notes.write', resource: '', why: title })
       signal.throwIfAborted()
       const body = text.startsWith('# ') ? text : `# ${title}\n\n${text}`

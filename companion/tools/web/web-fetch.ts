@@ -32,6 +32,7 @@ export function createWebFetchTool(deps: WebFetchDeps): Tool<WebFetchInput> {
     },
     input: inputSchema,
     async call({ url, why }, { leave, signal }) {
+      signal.throwIfAborted()
       const asked = webAddress(url)
       // The address itself is what is sent: a model can write anything into it.
       await leave({ kind: 'send', host: asked.hostname, content: asked.href, why })

@@ -53,6 +53,7 @@ export function createWebSearchTool(deps: WebSearchDeps): Tool<WebSearchInput> {
     },
     input: inputSchema,
     async call({ query }, { leave, signal }) {
+      signal.throwIfAborted()
       const service = deps.service()
       const asked = requestOf(service, query, deps.endpoints ?? {})
       const host = new URL(asked.url).hostname
