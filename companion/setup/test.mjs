@@ -153,7 +153,8 @@ async function counted(name, args, reportName, read) {
 
 async function fetchTestModels() {
   if (process.env.SILO_TEST_MODELS) return
-  const { code } = await run(node, [join('companion', 'setup', 'models.ts'), '--test'], {
+  const more = chosen.includes('long') ? ['--long'] : []
+  const { code } = await run(node, [join('companion', 'setup', 'models.ts'), '--test', ...more], {
     ipc: true,
     timeoutMs: 30 * minute,
   })

@@ -8,13 +8,12 @@ import { testModel, type TestModel } from '#tests/models.ts'
 
 /**
  * The whole way with a real model: 30 files, an instruction in the chat, the plan approved on a phone, undone, and made
- * again. It takes minutes. SILO_INVOICE_MODEL names another model than the 1.5B; with SILO_FRAMES pictures are kept there.
+ * again. SILO_INVOICE_MODEL names another model than the 1.5B; with SILO_FRAMES pictures are kept there.
  */
 const model = (process.env.SILO_INVOICE_MODEL ?? 'qwen2.5-coder-1.5b') as TestModel
 const goal =
   '扫描 ~/Downloads，找到上个月所有的发票 PDF，重命名为 日期_金额_公司.pdf，然后归档到 ~/Finance。'
 
-test.skip(!process.env.SILO_LONG_TESTS, 'takes minutes: set SILO_LONG_TESTS')
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 })
 
 let companion: RunningCompanion
