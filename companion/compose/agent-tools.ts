@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AnySkill, OfferedTool } from '#companion/agent/ports.ts'
+import type { OfferedTool } from '#companion/agent/ports.ts'
 import type { Clips } from '#companion/clip/clips.ts'
 import type { EgressGate } from '#companion/observe/egress-gate.ts'
 import { McpServers } from '#companion/mcp/mcp-servers.ts'
@@ -19,7 +20,6 @@ import { createWebFetchTool } from '#companion/tools/web/web-fetch.ts'
 import { createWebSearchTool } from '#companion/tools/web/web-search.ts'
 import type { Sandbox } from '#shared/contracts/sandbox.ts'
 import type { SwitchName } from '#shared/domain/capability.ts'
-import { createReadInvoicesTool, type ReadText } from '#companion/tools/documents/read-invoices.ts'
 import { createFindPlaceTool } from '#companion/tools/files/find-place.ts'
 import { createListFilesTool } from '#companion/tools/files/list-files.ts'
 import { createMoveFilesTool } from '#companion/tools/files/move-files.ts'
@@ -28,9 +28,8 @@ import { createSearchFilesTool } from '#companion/tools/files/search-files.ts'
 import { createTrashFilesTool } from '#companion/tools/files/trash-files.ts'
 import { createWriteFileTool } from '#companion/tools/files/write-file.ts'
 import { createZipFilesTool } from '#companion/tools/files/zip-files.ts'
-import { createArchiveFilesSkill } from '#companion/skills/archive-files.ts'
-import { createFileInvoicesSkill } from '#companion/skills/file-invoices.ts'
 import { Extractor } from '#companion/vault/extractor.ts'
+import { composeDocumentTools } from './document-tools.ts'
 import { composeSandbox } from './sandbox.ts'
 
 /** Entries of a folder that are looked at for places to hide; a larger one is not given to commands at all. */
@@ -81,7 +80,7 @@ export function composeAgentTools(init: {
     createZipFilesTool(),
     createTrashFilesTool(),
     createFindPlaceTool(),
-    createReadInvoicesTool({ read: textBy(extractor), folder: join(home, 'agent', 'reading') }),
+    ...composeDocumentTools(home, extractor),
   ]
   const mcp = new McpServers({
     store: new McpStore(init.secrets.text(join(home, 'mcp.json'))),
@@ -110,7 +109,7 @@ export function composeAgentTools(init: {
     webSearch,
     mcp,
     async picture(path, signal) {
-      policy.requireOpen(path)
+      await policy.requireOpenPlace(path)
       if ((await canonicalPath(path)) !== path) return undefined
       return drawer.picture(path, pictureWidth, signal)
     },
@@ -130,19 +129,6 @@ export function composeAgentTools(init: {
   }
 }
 
-/** The recipes that come with Silo. */
-export function builtInSkills(): AnySkill[] {
-  return [createFileInvoicesSkill(), createArchiveFilesSkill()]
-}
-
-function textBy(extractor: Extractor): ReadText {
-  return async (path, signal) => {
-    const { text, uncertain } = await extractor.extract(path, signal)
-    const unsure = (uncertain ?? []).reduce((sum, { start, end }) => sum + end - start, 0)
-    return { text, pictured: uncertain !== undefined, uncertain: unsure / Math.max(1, text.length) }
-  }
-}
-
 function offer(tool: OfferedTool['tool'], unavailable: string | undefined): OfferedTool {
   return { tool, origin: 'silo', ...(unavailable === undefined ? {} : { unavailable }) }
 }
@@ -156,10 +142,23 @@ async function hiddenIn(folder: string, policy: Policy): Promise<string[]> {
     for (const entry of entries) {
       if (++seen > mostEntries) throw new Error(`more than ${mostEntries} entries in ${folder}`)
       const path = join(at, entry.name)
-      if (policy.refused(path)) hidden.push(path)
+      if (await isHidden(path, entry, policy)) hidden.push(path)
       else if (entry.isDirectory()) await look(path)
     }
   }
   await look(folder)
   return hidden
+}
+
+export { builtInSkills } from './document-tools.ts'
+
+async function isHidden(path: string, entry: Dirent, policy: Policy): Promise<boolean> {
+  if (policy.refused(path)) return true
+  try {
+    if (entry.isDirectory()) await policy.requireOpenPlace(path)
+    if (entry.isFile()) await policy.requireOpenFile(path, await lstat(path, { bigint: true }))
+    return false
+  } catch {
+    return true
+  }
 }

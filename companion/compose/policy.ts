@@ -33,7 +33,7 @@ export async function composePolicy(
     onChange: () => onChange('status'),
     // A folder above may have become a link since the plan was made.
     async guard(path) {
-      policy.requireOpen(path)
+      await policy.requireOpenPlace(path)
       if ((await canonicalPath(path)) !== path) throw new SiloError('path_changed', { params: { path } }) // prettier-ignore
     },
   })

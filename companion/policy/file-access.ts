@@ -6,7 +6,6 @@ import type { FileAccess, FileEntry } from '#shared/contracts/tool.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { canonicalPath, namedPath } from './canonical-path.ts'
 import type { Policy, TaskUnderPolicy } from './policy.ts'
-import { folded } from './refused-places.ts'
 
 const pieceBytes = 1 << 20
 /** Bytes one `read` returns at most. */
@@ -20,10 +19,9 @@ export function createFileAccess(policy: Policy, task: TaskUnderPolicy): FileAcc
     access: 'read' | 'write',
     signal: AbortSignal,
   ): Promise<string> {
-    // prettier-ignore
     signal.throwIfAborted()
     const path = await canonicalPath(namedPath(named))
-    policy.requireOpen(path)
+    await policy.requireOpenPlace(path)
     const capability = access === 'read' ? 'files.read' : 'files.write'
     if (!policy.covers(task, capability, path)) {
       // A folder is asked for, not each file in it.
@@ -44,9 +42,10 @@ export function createFileAccess(policy: Policy, task: TaskUnderPolicy): FileAcc
       if (!stats.isFile()) throw new SiloError('path_refused', { params: { path, detail: 'not a file' } }) // prettier-ignore
       // A folder above may have been swapped for a link between the check and the opening.
       const real = await openedPath(file, path)
-      if (folded(real) !== folded(path)) throw new SiloError('path_changed', { params: { path } })
+      if (real !== path) throw new SiloError('path_changed', { params: { path } })
       const named = await lstat(path, { bigint: true })
       if (named.ino !== stats.ino || named.dev !== stats.dev) throw new SiloError('path_changed', { params: { path } }) // prettier-ignore
+      await policy.requireOpenFile(path, stats)
       return file
     } catch (cause) {
       await file.close()
@@ -82,7 +81,7 @@ export function createFileAccess(policy: Policy, task: TaskUnderPolicy): FileAcc
     async place(named, signal) {
       signal.throwIfAborted()
       const path = await canonicalPath(namedPath(named))
-      policy.requireOpen(path)
+      await policy.requireOpenPlace(path)
       const stats = await lstat(path).catch(() => undefined)
       return { path, folder: stats?.isDirectory() ?? false }
     },

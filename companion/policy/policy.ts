@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
 import { sep } from 'node:path'
 import type { ApprovalAnswer, ApprovalBody } from '#shared/domain/approval.ts'
 import type { Capability, Grant, SwitchName, SwitchState } from '#shared/domain/capability.ts'
@@ -7,7 +9,8 @@ import type { FileAccess, Leave, LeaveRequest } from '#shared/contracts/tool.ts'
 import { canonicalPath, namedPath } from './canonical-path.ts'
 import { createFileAccess } from './file-access.ts'
 import type { PolicyRecords } from './policy-records.ts'
-import { folded, refusalOf } from './refused-places.ts'
+import { refusalOf, secretPlaces } from './refused-places.ts'
+import { SameFiles } from './same-files.ts'
 
 /** What the policy must know of a task. */
 export interface TaskUnderPolicy {
@@ -32,12 +35,14 @@ export class Policy {
   readonly #records: PolicyRecords
   readonly #own: readonly string[]
   readonly #onChange: () => void
+  readonly #same: SameFiles
 
   /** @param own Silo's own folders, canonical: refused whatever is granted */
   constructor(records: PolicyRecords, own: readonly string[], onChange: () => void = () => {}) {
     this.#records = records
     this.#own = own
     this.#onChange = onChange
+    this.#same = new SameFiles(() => [...this.#own, ...secretPlaces()])
   }
 
   grants(): Grant[] {
@@ -91,6 +96,21 @@ export class Policy {
     return refusalOf(canonical, this.#own) !== undefined
   }
 
+  /**
+   * As `requireOpen`, and asks the disk: a refused place that is mounted a second time has another path.
+   * @throws SiloError path_refused
+   */
+  async requireOpenPlace(canonical: string): Promise<void> {
+    this.requireOpen(canonical)
+    if (await this.#same.isWithin(canonical)) throw new SiloError('path_refused', { params: { path: canonical, detail: 'secrets' } }) // prettier-ignore
+  }
+
+  /** A file with several names may be one that is refused under another. @throws SiloError path_refused */
+  async requireOpenFile(canonical: string, stats: BigIntStats): Promise<void> {
+    const also = await this.#same.isAlso(stats)
+    if (also) throw new SiloError('path_refused', { params: { path: canonical, detail: 'hard link' } }) // prettier-ignore
+  }
+
   /** The files of the computer as a task may see them. */
   files(task: TaskUnderPolicy): FileAccess {
     return createFileAccess(this, task)
@@ -123,7 +143,7 @@ export class Policy {
       if (request.capability.startsWith('files.')) this.requireOpen(request.resource)
       if (this.covers(task, request.capability, request.resource)) return
     }
-    const resource = request.kind === 'grant' ? request.resource : request.kind === 'send' ? request.host : '' // prettier-ignore
+    const resource = resourceOf(request)
     if (request.kind !== 'grant' && !tainted && this.covers(task, capability, resource)) return
     const { answer, by } = await task.ask(bodyOf(request, tainted))
     if (answer.decision === 'deny') throw new SiloError('approval_denied')
@@ -131,7 +151,7 @@ export class Policy {
     // A folder that may be read once is read by the rest of the call too, in many steps: for files, once is the task.
     const lasting = request.kind === 'grant' && scope === 'once' ? 'task' : scope
     if (lasting === 'once') return
-    // A program is judged by its text: what is allowed for ever is not "any program".
+    // A program is judged by its text: the task may run this one again, and nobody any one for ever.
     if (request.kind === 'command' || request.kind === 'python') {
       if (lasting === 'always') return
     }
@@ -167,6 +187,14 @@ function capabilityOf(request: LeaveRequest): Capability {
   }
 }
 
+/** What a leave is for, and no other: a folder, a host, this very program. */
+function resourceOf(request: LeaveRequest): string {
+  if (request.kind === 'grant') return request.resource
+  if (request.kind === 'send') return request.host
+  const { why: _why, ...program } = request
+  return createHash('sha256').update(JSON.stringify(program)).digest('hex')
+}
+
 function bodyOf(request: LeaveRequest, tainted: boolean): ApprovalBody {
   if (request.kind === 'command')
     return {
@@ -179,8 +207,8 @@ function bodyOf(request: LeaveRequest, tainted: boolean): ApprovalBody {
   return { ...request, tainted }
 }
 
+/** Canonical paths have the case and the characters that are on disk: what differs in them is another place. */
 function covering(granted: string, wanted: string, isPath: boolean): boolean {
   if (!isPath) return granted === '' || granted === wanted
-  const [root, path] = [folded(granted), folded(wanted)]
-  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
+  return wanted === granted || wanted.startsWith(granted.endsWith(sep) ? granted : granted + sep)
 }
