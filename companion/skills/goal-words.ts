@@ -12,7 +12,8 @@ const dayMs = 24 * 3600 * 1000
 const quoted = /["'“”‘’「」《》`]([^"'“”‘’「」《》`\n]{1,300})["'“”‘’「」《》`]/g
 const path =
   /(?:~|\.{0,2})?(?:\/[^\s,，。;；:：、'"“”‘’()（）]+)+\/?|~(?=[\s,，。;；]|$)|[A-Z]:\\[^\s,，。;；]+/gi
-const known = /\b(downloads?|documents|desktop|pictures)(?: folder)?\b|下载(?:文件夹|目录)?|桌面|文档(?:文件夹|目录)|图片(?:文件夹|目录)/gi // prettier-ignore
+// "The documents in ~/Scans" are papers; "in Documents" and "my documents" are a folder.
+const known = /\b(?:[Dd]ownloads?|[Dd]esktop)(?: folder)?\b|\b(?:documents|pictures) folder\b|(?<=\b(?:in|from|to|into|my) )(?:documents|pictures)\b|(?<!^)\b(?:Documents|Pictures)\b|下载(?:文件夹|目录)?|桌面|文档(?:文件夹|目录)|图片(?:文件夹|目录)/g // prettier-ignore
 
 /** What an instruction says plainly: the folders it names and the time it means. */
 export function goalWords(goal: string, now: number): GoalWords {
