@@ -26,6 +26,8 @@ test.describe.configure({ mode: 'serial' })
 /** Long enough to be interrupted, and numbered, so that a word lost or doubled shows. */
 const words = Array.from({ length: 300 }, (_, index) => `w${index}`)
 const answerMs = 90_000
+/** Keys, candidates and a handshake take their time while the machine does other work. */
+const roadMs = 60_000
 
 let companion: RunningCompanion
 let host: AppHost
@@ -95,17 +97,17 @@ async function pairingLink({ through = false } = {}): Promise<string> {
 
 async function pair(page: Page, link: string): Promise<void> {
   await page.goto(link)
-  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'ready')
+  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'ready', { timeout: roadMs }) // prettier-ignore
   expect(page.url(), 'the secret leaves the address bar').not.toContain('#')
   await page.getByTestId('pair-now').click()
-  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'done')
+  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'done', { timeout: roadMs }) // prettier-ignore
   await page.getByTestId('open-silo').click()
 }
 
 async function onRoad(page: Page, road: 'webrtc' | 'websocket'): Promise<void> {
   const chip = page.getByTestId('connection')
-  await expect(chip).toHaveAttribute('data-connection', 'online')
-  await expect(chip).toHaveAttribute('data-road', road)
+  await expect(chip).toHaveAttribute('data-connection', 'online', { timeout: roadMs })
+  await expect(chip).toHaveAttribute('data-road', road, { timeout: roadMs })
 }
 
 async function ask(page: Page, text: string): Promise<void> {
@@ -180,9 +182,9 @@ test('a used link is refused', async ({ browser }) => {
   const second = await visitor(browser)
   await second.page.goto(link)
   await second.page.getByTestId('pair-now').click()
-  await expect(second.page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'failed', { timeout: 40_000 }) // prettier-ignore
+  await expect(second.page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'failed', { timeout: roadMs }) // prettier-ignore
   await second.page.goto(host.url)
-  await expect(second.page.getByTestId('connection')).toHaveAttribute('data-connection', 'page-only') // prettier-ignore
+  await expect(second.page.getByTestId('connection')).toHaveAttribute('data-connection', 'page-only', { timeout: roadMs }) // prettier-ignore
   await second.context.close()
 })
 
@@ -205,7 +207,7 @@ test('without a link, an address and six digits that are the same on both screen
   expect((await asked()).state, 'nobody comes in before a person has said so').toBe('open')
   const body = JSON.stringify({ deviceId: request!.deviceId, allow: true })
   await asOwner(`/api/pairings/${id}/answer`, { method: 'POST', body })
-  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'done')
+  await expect(page.getByTestId('pair-page')).toHaveAttribute('data-stage', 'done', { timeout: roadMs }) // prettier-ignore
   await page.getByTestId('open-silo').click()
   await onRoad(page, 'webrtc')
   expect(v.parse(deviceListSchema, await asOwner('/api/devices')).devices).toContainEqual(

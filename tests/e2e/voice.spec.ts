@@ -29,6 +29,7 @@ interface Talker {
 async function open(
   say: Spoken | 'denied',
   context: Parameters<typeof chromium.launchPersistentContext>[1] = {},
+  at: RunningCompanion = companion,
 ): Promise<Talker> {
   const browser = await chromium.launch({
     ...launchOptions,
@@ -50,7 +51,7 @@ async function open(
     ...context,
   })
   const page = await opened.newPage()
-  await page.goto(companion.urlWithToken)
+  await page.goto(at.urlWithToken)
   await page.evaluate(() =>
     fetch('/api/settings', {
       method: 'PATCH',
@@ -58,7 +59,7 @@ async function open(
       body: JSON.stringify({ onboarded: true }),
     }),
   )
-  await page.goto(companion.url)
+  await page.goto(at.url)
   await expect(page.getByTestId('voice')).toBeEnabled()
   return { page, close: () => browser.close() }
 }
@@ -180,18 +181,23 @@ test('a missing model is offered with its size, and nothing is fetched unasked',
 })
 
 test('an answer is read aloud by a voice of this device, sentence by sentence', async () => {
-  const { page, close } = await open('en')
-  // Chromium here has no voices: this one notes what it is given.
+  const answers = { SILO_FAKE_REPLY: 'The first sentence is here. The second one follows it. The third one is the last.', SILO_FAKE_DELAY: '1' } // prettier-ignore
+  const answering = await startCompanionProcess(makeHome([]), answers, 'tests/fakes/companion.ts')
+  const { page, close } = await open('en', {}, answering)
+  // Chromium here has no voices: this one notes what it is given, and speaks until it is told to be done.
   await page.addInitScript(() => {
     const told: string[] = []
+    let speaking: EventTarget | undefined
+    const end = () => speaking?.dispatchEvent(new Event('end'))
     const voice = { lang: 'en-US', localService: true, voiceURI: 'here', name: 'Here' }
     const remote = { lang: 'en-US', localService: false, voiceURI: 'away', name: 'Away' }
     const synthesis = Object.assign(new EventTarget(), {
       told,
+      end,
       getVoices: () => [remote, voice],
       speak(utterance: SpeechSynthesisUtterance) {
         told.push(`${utterance.voice?.voiceURI ?? 'none'}: ${utterance.text}`)
-        setTimeout(() => utterance.dispatchEvent(new Event('end')), 200)
+        speaking = utterance
       },
       cancel() {},
       pause() {},
@@ -209,7 +215,7 @@ test('an answer is read aloud by a voice of this device, sentence by sentence', 
     }
     Object.defineProperty(globalThis, 'SpeechSynthesisUtterance', { value: Utterance })
   })
-  await page.goto(companion.url)
+  await page.goto(answering.url)
   await page.getByTestId('composer-input').fill('Say hello to me.')
   await page.getByTestId('send').click()
   const answer = page.getByTestId('message-assistant').last()
@@ -217,10 +223,14 @@ test('an answer is read aloud by a voice of this device, sentence by sentence', 
   const button = answer.getByTestId('read-aloud')
   await button.click()
   await expect(button).toHaveAttribute('data-state', 'speaking')
+  const told = () => page.evaluate(() => Reflect.get(speechSynthesis, 'told') as string[])
+  await expect.poll(told).toEqual(['here: The first sentence is here.'])
+  await page.evaluate(() => (Reflect.get(speechSynthesis, 'end') as () => void)())
+  await expect.poll(told).toEqual(['here: The first sentence is here.', 'here: The second one follows it.']) // prettier-ignore
   await answer.getByTestId('stop-reading').click()
   await expect(button).toHaveAttribute('data-state', 'idle')
-  const told = await page.evaluate(() => Reflect.get(speechSynthesis, 'told') as string[])
-  expect(told.length).toBeGreaterThan(0)
-  expect(told.every((line) => line.startsWith('here: '))).toBe(true)
+  expect(await told()).toHaveLength(2)
   await close()
+  await answering.stop()
+  removeHome(answering.home)
 })
