@@ -11,7 +11,7 @@ import { createFilingSkill } from './filing-skill.ts'
 /**
  * A companion over the fake engine, as a process: `node tests/fakes/companion.ts`. For work on the app
  * without a model, and for tests that kill it. SILO_FAKE_REPLY is the answer, SILO_FAKE_DELAY the ms
- * between its words; with SILO_FAKE_SKILLS its agent has a skill that needs no model.
+ * between its words, SILO_FAKE_NAME what it is called; with SILO_FAKE_SKILLS its agent has a skill that needs no model.
  */
 process.env.SILO_HOME ??= mkdtempSync(join(tmpdir(), 'silo-fake-'))
 const models = join(process.env.SILO_HOME, 'models')
@@ -30,6 +30,7 @@ for (const id of ['smollm2-135m', 'multilingual-e5-small']) {
 const reply = process.env.SILO_FAKE_REPLY
 const companion = await startCompanion(loadConfig(), {
   catalogue: entries,
+  ...(process.env.SILO_FAKE_NAME ? { link: { name: process.env.SILO_FAKE_NAME } } : {}),
   ...(process.env.SILO_FAKE_SKILLS ? { agent: { skills: [createFilingSkill()] } } : {}),
   engine: createFakeEngine({
     delayMs: Number(process.env.SILO_FAKE_DELAY ?? 20),
