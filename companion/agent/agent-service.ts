@@ -57,7 +57,7 @@ export class AgentService {
   /** @throws SiloError conversation_unknown, message_unknown, conflict, run_conflict, skill_unknown, shutting_down */
   start(request: StartAgent, space = '', origin: { caller?: string; scheduleId?: string } = {}): RunSummary {
     const { runs, store, conversations, skills, changes } = this.#deps
-    if (request.intent?.skill !== undefined) skills.get(request.intent.skill)
+    if (request.intent?.kind === 'skill') skills.get(request.intent.skill ?? '')
     const { conversationId, assistantMessageId: messageId } = request
     const run = runs.start({
       ...this.#spec(request.id, conversationId, messageId),
