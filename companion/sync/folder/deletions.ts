@@ -16,6 +16,11 @@ function isThere({ local }: Need): boolean {
 export class Deletions {
   readonly #context: FolderContext
   readonly #needs: Needs
+  /**
+   * Ms since 1970 since which each of a dataset waits for nothing but its time. Who opened the version before did so until
+   * then at the latest: a version that came late, or over a slow link, must not shorten what its readers have.
+   */
+  #free = new Map<string, { readonly since: number; readonly at: number }>()
 
   constructor(context: FolderContext, needs: Needs) {
     this.#context = context
@@ -59,8 +64,16 @@ export class Deletions {
     if (!dataset || all.length === 0) return { ready: all }
     const mustWait = this.#needs.earlier().anything
     const now = Date.now()
-    const ready = all.filter((need) => need.since + graceMs <= now && !mustWait(need))
-    const next = Math.min(...all.map(({ since }) => since + graceMs).filter((at) => at > now))
+    const free = new Map<string, { since: number; at: number }>()
+    for (const need of all) {
+      const known = this.#free.get(need.name)
+      const at = known?.since === need.since ? known.at : mustWait(need) ? undefined : now
+      if (at !== undefined) free.set(need.name, { since: need.since, at })
+    }
+    this.#free = free
+    const dueAt = ({ name }: Need): number => (free.get(name)?.at ?? Infinity) + graceMs
+    const ready = all.filter((need) => dueAt(need) <= now && !mustWait(need))
+    const next = Math.min(...all.map(dueAt).filter((at) => at > now))
     return { ready, ...(next < Infinity ? { wait: next - now + 5 } : {}) }
   }
 
