@@ -31,10 +31,14 @@ export function composeDocumentTools(home: string, extractor: Extractor): AnyToo
   ]
 }
 
-async function textOf(extractor: Extractor, path: string, signal: AbortSignal) {
-  const { text, uncertain } = await extractor.extract(path, signal)
-  const unsure = (uncertain ?? []).reduce((sum, { start, end }) => sum + end - start, 0)
-  return { text, pictured: uncertain !== undefined, uncertain: unsure / Math.max(1, text.length) }
+/** The text of a document as the reader of invoices wants it. */
+export async function textOf(extractor: Extractor, path: string, signal: AbortSignal) {
+  let pictured = false
+  const onPage = (): void => {
+    pictured = true
+  }
+  const { text, uncertain = [] } = await extractor.extract(path, signal, { onPage })
+  return { text, pictured, uncertain }
 }
 
 /** The recipes that come with Silo. */

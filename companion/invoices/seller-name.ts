@@ -1,14 +1,17 @@
 import type { Fact } from '#shared/domain/file-change.ts'
 
-const sellerLabel = /(?:销售方|销方|卖方|开票方|收款(?:方|单位|人)|供应商)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|sold by|issued by)\b|^from\b/i // prettier-ignore
-const buyerLabel = /购买方|购方|买方|客户|付款方|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\bbuyer\b|\bclient\b|^to\s*[:：]/i // prettier-ignore
+const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位)|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|sold by|issued by|pay to)\b|^from\b/i // prettier-ignore
+const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位)|交款(?:人|单位)|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
 const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bfacture\b|(?:增值税)?(?:电子)?(?:普通|专用|商业)?发票/gi // prettier-ignore
 /** What marks a firm, in the words of its law. */
 const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
 /** Where a name ends and something else of the line begins. */
-const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
+const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|(?:经手|收款|开票|经办|复核|制单)人|出纳|会计(?!师)|复核|日期|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
 /** Words that only stand before a value. */
-const lead = /^(?:名\s*称|公司名称|信息|seller|vendor|supplier|buyer|name|company)\s*[:：]?\s*/i
+const lead =
+  /^[(（](?:盖章|公章|签章|章)[)）]|^(?:名\s*称|公司名称|信息|seller|vendor|supplier|buyer|name|company)\s*[:：]?\s*/i
+/** Words at the top of a paper that name nobody. */
+const noName = /^(?:(?:date|due|invoice|issued?|no)\b.*|original|copy|duplicate|page|paid|date|due|number|receipt|sales receipt|bill|no|commercial|customer copy|thank you.*|.*联|.*收据|机器编号|服务费|通用.*|普通|商业|电子|专用)$|\b(?:street|road|lane|avenue|square)\b|发票|收据/i // prettier-ignore
 const noise = /[[\]{}\\]/g
 
 const headLines = 10
@@ -45,15 +48,26 @@ function letterhead(rows: readonly (readonly string[])[]): Fact | undefined {
   for (const [y, row] of head.entries())
     for (const [x, cell] of row.entries()) {
       const value = nameIn(cell.replace(titles, ' '))
-      if (value && form.test(value) && !isBuyer(rows, y, x)) return { value, confidence: 0.9 }
+      if (!value || !form.test(value) || isBuyer(rows, y, x)) continue
+      // A name without the word of a firm above it may be the seller's, and this the buyer's.
+      const above = plainName(rows, y)
+      return above ? { value: above, confidence: 0.6 } : { value, confidence: 0.9 }
     }
-  for (const [y, row] of head.slice(0, 4).entries()) {
-    const value = nameIn((row[0] ?? '').replace(titles, ' '))
-    const isName = value && !/\d{3}/.test(value) && value.length < 60 && !isBuyer(rows, y, 0)
-    if (isName && !/:|：/.test(row[0]!)) return { value, confidence: 0.5 }
-  }
-  return undefined
+  const value = plainName(rows, 4)
+  return value ? { value, confidence: 0.5 } : undefined
 }
+
+/** A name in the first rows, above `end`, that is no word of the form and has no sign of a firm. */
+function plainName(rows: readonly (readonly string[])[], end: number): string {
+  for (const [y, row] of rows.slice(0, Math.min(end, 4)).entries()) {
+    const cell = row[0] ?? ''
+    const value = nameIn(cell.replace(titles, ' '))
+    const isAlone = row.slice(1).every((other) => other.replace(titles, '').trim() === '')
+    const isName = isAlone && value.length > 3 && value.length < 50 && !/\d/.test(value) && !/[:：@]/.test(cell) && !isBuyer(rows, y, 0)
+    if (isName && !noName.test(value)) return value
+  }
+  return ''
+} // prettier-ignore
 
 /** Does this cell, the one before it or the one above it speak of the buyer? */
 function isBuyer(rows: readonly (readonly string[])[], y: number, x: number): boolean {
@@ -64,7 +78,11 @@ function isBuyer(rows: readonly (readonly string[])[], y: number, x: number): bo
 
 function nameIn(text: string): string {
   const clean = text.replace(noise, '').replace(/\s+/g, ' ').trim()
-  const cut = clean.slice(0, positionOf(clean, buyerLabel)).replace(lead, '').replace(lead, '')
+  const cut = clean
+    .slice(0, positionOf(clean, buyerLabel))
+    .replace(lead, '')
+    .replace(/^[\s:：]+/, '')
+    .replace(lead, '')
   const value = (cut.split(after)[0] ?? '').replace(/^[\s:：,;|·]+|[\s:：,;|·]+$/g, '')
   const isName = value.length > 1 && value.length <= 80 && /\p{L}{2}/u.test(value)
   return isName && !sellerLabel.test(value) && !/^\S+@|^https?:/.test(value) ? value : ''

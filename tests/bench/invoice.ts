@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
+import { textOf } from '#companion/compose/document-tools.ts'
 import { composeReader } from '#companion/compose/reader.ts'
 import { readInvoice, type Invoice } from '#companion/invoices/invoice-text.ts'
 import { picturedTrust } from '#companion/tools/documents/read-invoices.ts'
@@ -50,10 +51,8 @@ export async function run({ quick }: { quick: boolean }) {
           const bytes = kind === 'text' ? await page.pdf({ format: 'A4' }) : await scanned(await page.screenshot({ type: 'png' }), seed * 31 + index) // prettier-ignore
           writeFileSync(path, bytes)
           const started = performance.now()
-          const { text, uncertain } = await reader.extract(path, AbortSignal.timeout(120_000))
-          const unsure = (uncertain ?? []).reduce((sum, { start, end }) => sum + end - start, 0)
-          const trust = (uncertain ? picturedTrust : 1) * (1 - unsure / Math.max(1, text.length))
-          const read = readInvoice(text, trust)
+          const { text, pictured, uncertain } = await textOf(reader, path, AbortSignal.timeout(120_000)) // prettier-ignore
+          const read = readInvoice(text, pictured ? picturedTrust : 1, uncertain)
           seconds += (performance.now() - started) / 1000
           invoices++
           for (const into of [tallies[kind], ...(isHeldOut ? [kind === 'text' ? tallies.heldOutText : tallies.heldOutScans] : [])]) // prettier-ignore

@@ -1,3 +1,4 @@
+import { moreLayouts } from './more-layouts.ts'
 import { british, de, dotted, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
 
 /** Layouts that were looked at while the reader was written. */
@@ -154,4 +155,5 @@ VAT ${f.rate}% ${money(f.tax).padStart(18)}
 TOTAL GBP ${money(f.total).padStart(16)}
 </pre>`),
   },
+  ...moreLayouts,
 ] // prettier-ignore

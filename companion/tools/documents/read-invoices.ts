@@ -5,11 +5,15 @@ import { invoiceLikeness, readInvoice, type Invoice } from '#companion/invoices/
 import type { Tool, ToolContext } from '#shared/contracts/tool.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 
-/** Text of a document, and the share of it that was read from pictures without certainty, 0 to 1. */
+/** Text of a document; whether it was read from pictures, and which stretches of it without certainty. */
 export type ReadText = (
   path: string,
   signal: AbortSignal,
-) => Promise<{ readonly text: string; readonly uncertain: number; readonly pictured: boolean }>
+) => Promise<{
+  readonly text: string
+  readonly pictured: boolean
+  readonly uncertain: readonly { readonly start: number; readonly end: number }[]
+}>
 
 export interface ReadInvoicesDeps {
   readonly read: ReadText
@@ -70,7 +74,7 @@ async function readOne(named: string, { read, folder }: ReadInvoicesDeps, { file
     const copy = join(place, `document${extname(path).toLowerCase()}`)
     await files.copyTo(path, copy, signal)
     const { text, uncertain, pictured } = await read(copy, signal)
-    return { ...facts, invoice: readInvoice(text, (pictured ? picturedTrust : 1) * (1 - uncertain)) } // prettier-ignore
+    return { ...facts, invoice: readInvoice(text, pictured ? picturedTrust : 1, uncertain) } // prettier-ignore
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof SiloError) return { ...facts, problem: cause.code }
