@@ -73,12 +73,14 @@ function lettersAgain(line: string): string {
   return line.replace(/(?<![\p{L}\d.,])0(1?)(?=[’']\p{Lu}|\p{Ll})/gu, (_, one: string) => (one ? 'Ol' : 'O'))
 } // prettier-ignore
 
-/** Characters of a word that is set wide, `发 票`, are brought together again. */
+/** Characters of a word that is set wide, `发 票`, or upright, one a line, are brought together again. */
 function linesOf(text: string): string[] {
   const wide = /(?<!\p{Script=Han})\p{Script=Han}(?: \p{Script=Han})+(?!\p{Script=Han})/gu
+  const upright = /(?<=^|\n)\p{Script=Han}(?:\n+\p{Script=Han})+(?=\n|$)/gu
   return text
     .normalize('NFKC')
     .replace(radical, (found) => characters[radicals.indexOf(found)] ?? found)
+    .replace(upright, (word) => word.replaceAll('\n', ''))
     .split('\n')
     .map((line) => line.replace(/\s+/g, ' ').replace(wide, (word) => word.replaceAll(' ', '')).trim())
     .filter(Boolean)

@@ -24,7 +24,7 @@ const reach = 3
  */
 export function sellerOf(lines: readonly string[]): Fact | undefined {
   const rows = lines.map((line) => line.split(/\s*[|｜]\s*/))
-  return labelled(rows) ?? letterhead(rows)
+  return labelled(rows) ?? secondName(rows) ?? letterhead(rows)
 }
 
 function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
@@ -41,6 +41,17 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
       }
     }
   return undefined
+}
+
+/** The form of the tax office names two, the buyer first; the words beside them stand upright, `购` over `买` over `方`. */
+function secondName(rows: readonly (readonly string[])[]): Fact | undefined {
+  const cells = rows.flat()
+  const names = cells.flatMap((cell, at) => (/^名称\s*[:：]/.test(cell) ? [{ value: nameIn(cell), at }] : [])) // prettier-ignore
+  const [buyer, seller] = names
+  if (names.length !== 2 || !seller?.value) return undefined
+  const before = (at: number, sign: string): boolean => cells.slice(0, at).includes(sign)
+  const isForm = before(buyer!.at, '购') && before(seller.at, '销') && !before(buyer!.at, '销')
+  return { value: seller.value, confidence: isForm ? 0.92 : 0.7 }
 }
 
 function letterhead(rows: readonly (readonly string[])[]): Fact | undefined {

@@ -18,7 +18,8 @@ export function spelledAmount(line: string): number | undefined {
       group += (digit || (character === '拾' && group === 0 ? 1 : 0)) * units[character]!
       digit = 0
     } else {
-      sum = (sum + group + digit) * (character === '亿' ? 1e8 : 1e4)
+      if (character === '亿') sum = (sum + group + digit) * 1e8
+      else sum += (group + digit) * 1e4
       group = digit = 0
     }
   }
