@@ -126,6 +126,23 @@ export async function readDatasetList(
   }
 }
 
+/** Whether every file that the list names lies in the folder as it was signed. */
+export async function isWholeDataset(
+  folder: string,
+  of: DatasetOf,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const list = await readDatasetList(folder, of)
+  if (!list) return false
+  for (const [name, { size, sha256 }] of list.files) {
+    const path = join(folder, name)
+    const sum = await sha256Of(path, size, signal).catch(() => undefined)
+    signal.throwIfAborted()
+    if (sum !== sha256) return false
+  }
+  return true
+}
+
 /**
  * Regular files below a folder, by name; scraps and anything hidden are left out, and so is JSON: the list itself, and
  * the hint of the newest version, the one file of a dataset that is written over and that readers can do without.

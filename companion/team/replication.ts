@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PeerRoads } from '#companion/link/peer-roads.ts'
@@ -7,7 +8,7 @@ import type { FolderEngine, FolderInit } from '#companion/sync/folder-engine.ts'
 import type { SyncMounts, SyncParty } from '#companion/sync/mounted-folder.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { AuditLog } from './audit.ts'
-import { readDatasetList, signDataset } from './dataset-list.ts'
+import { isWholeDataset, readDatasetList, signDataset } from './dataset-list.ts'
 import { promoteDataset } from './dataset-promotion.ts'
 import { reaches } from './granted.ts'
 import type { Policies } from './policies.ts'
@@ -61,6 +62,8 @@ export class Replication implements AsyncDisposable {
   readonly #end = new AbortController()
   #queue: Promise<void> = Promise.resolve()
   #pending = false
+  /** Copies that are being fetched again. */
+  readonly #restoring = new Set<string>()
 
   constructor(init: ReplicationInit) {
     this.#init = init
@@ -82,6 +85,33 @@ export class Replication implements AsyncDisposable {
     const mounted = this.#mounted.get(idOf(collectionId, this.#init.self))
     if (mounted) mounted.look()
     else this.refresh()
+    this.#restore(collectionId)
+  }
+
+  /**
+   * A copy that was here and lies in the index no more was damaged and taken away. It comes again: from what sync keeps,
+   * where that is whole, else from the devices that have it.
+   */
+  #restore(collectionId: string): void {
+    const { records, index, received, log } = this.#init
+    for (const { owner, collectionId: id, close } of this.#mounted.values()) {
+      const key = idOf(id, owner)
+      if (id !== collectionId || this.#restoring.has(key) || !records.synced(id).has(owner))
+        continue
+      if (owner === this.#init.self || existsSync(join(index, id, owner))) continue
+      this.#restoring.add(key)
+      void this.#inTurn(async () => {
+        log.warn('a damaged copy of an index is fetched again', { collectionId, owner })
+        await close()
+        const folder = join(received, id)
+        const of = { collectionId: id, device: owner }
+        if (!(await isWholeDataset(join(folder, owner), of, this.#end.signal))) {
+          await rm(join(folder, owner), { recursive: true, force: true })
+          for (const end of ['', '-wal', '-shm']) await rm(join(folder, `${owner}.db${end}`), { force: true }) // prettier-ignore
+        }
+        await this.#reconcile()
+      })
+    }
   }
 
   /** Takes the others' part of a collection off this disk. */
@@ -268,6 +298,7 @@ export class Replication implements AsyncDisposable {
     if (!complete || (!changed && list.number === taken)) return
     if (!(await documents.mirror(collectionId, owner, signal))) return
     records.setSynced(collectionId, owner, Date.now(), list.number)
+    this.#restoring.delete(idOf(collectionId, owner))
     this.#init.onChange(collectionId)
   }
 

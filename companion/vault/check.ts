@@ -1,5 +1,5 @@
 import type { RunContext } from '#companion/runs/run.ts'
-import type { OwnedChunk, VaultStore } from '#shared/contracts/vault-store.ts'
+import type { DatasetState, OwnedChunk, VaultStore } from '#shared/contracts/vault-store.ts'
 import type { CheckFinding, CheckReport } from '#shared/protocol/ingest.ts'
 import { textOfChunks } from '#shared/vault/chunk-text.ts'
 import type { DocumentHead } from '#shared/vault/document-head.ts'
@@ -18,6 +18,8 @@ export interface CheckParts {
   readonly texts: TextFiles
   /** Identity of the vectors. */
   readonly modelId: string
+  /** Called when a received dataset was taken away. */
+  onChange(collectionId: string): void
   /** Keeps others from reading the collection meanwhile; undefined where one does already. */
   alone<T>(collectionId: string, work: () => Promise<T>): Promise<T> | undefined
 }
@@ -106,8 +108,9 @@ class CollectionCheck {
     const datasets = await store.datasets(this.#id, this.#signal)
     for (const dataset of datasets) {
       if (dataset.own) continue
-      if (dataset.unusable === 'damaged' || dataset.stale) this.#find('dataset-damaged', 1, [], false, dataset.owner) // prettier-ignore
-      if (!dataset.unusable) await this.#received(dataset.owner)
+      if (dataset.unusable === 'damaged') await this.#refetch(dataset.owner)
+      else if (dataset.stale) this.#find('dataset-damaged', 1, [], false, dataset.owner)
+      if (!dataset.unusable) await this.#received(dataset)
     }
     const lying = new Set(datasets.map(({ owner }) => owner))
     for (const { owner } of this.#parts.records.owners(this.#id))
@@ -246,13 +249,39 @@ class CollectionCheck {
   }
 
   /** Another device's dataset, read to its end, and what the records say of it. */
-  async #received(owner: string): Promise<void> {
-    const { records, store, modelId } = this.#parts
+  async #received({ owner, chunks }: DatasetState): Promise<void> {
+    const { records, modelId } = this.#parts
     const heads = new Map<string, DocumentHead>()
-    for (const [id, head] of await store.documents(this.#id, owner, this.#signal))
-      if (head) heads.set(id, head)
-    const ids = [...heads.keys()]
     const damaged: string[] = []
+    try {
+      const named = await this.#readReceived(owner, heads, damaged)
+      // It counts chunks by its manifest, and none of them can be read.
+      if (named === 0 && chunks > 0) return this.#refetch(owner)
+    } catch (error) {
+      if (this.#signal.aborted) throw error
+      // It opened, and part of it cannot be read: torn.
+      return this.#refetch(owner)
+    }
+    if (damaged.length > 0) return this.#refetch(owner, damaged)
+    const ids = [...heads.keys()]
+    const known = records.receivedDocuments(this.#id, owner)
+    const behind = new Set(ids.filter((id) => !sameHead(known.has(id) ? headOfRecord(known.get(id)!) : undefined, heads.get(id)!) && !isForeign(records, id, owner))) // prettier-ignore
+    for (const id of known.keys()) if (!heads.has(id)) behind.add(id)
+    if (behind.size === 0) return
+    if (this.#repair) records.replaceReceived(this.#id, owner, heads, modelId)
+    this.#find('records-behind', behind.size, [...behind], this.#repair, owner)
+  }
+
+  /** How many documents it names; what it says of them, and which of them are not whole, is added. */
+  async #readReceived(
+    owner: string,
+    heads: Map<string, DocumentHead>,
+    damaged: string[],
+  ): Promise<number> {
+    const { store } = this.#parts
+    const said = await store.documents(this.#id, owner, this.#signal)
+    for (const [id, head] of said) if (head) heads.set(id, head)
+    const ids = [...heads.keys()]
     for (let at = 0; at < ids.length; at += batch) {
       this.#signal.throwIfAborted()
       const some = ids.slice(at, at + batch)
@@ -261,13 +290,18 @@ class CollectionCheck {
       for (const id of some)
         if ((counts.get(id)?.length ?? 0) !== heads.get(id)?.chunks) damaged.push(id)
     }
-    if (damaged.length > 0) this.#find('dataset-damaged', damaged.length, damaged, false, owner)
-    const known = records.receivedDocuments(this.#id, owner)
-    const behind = new Set(ids.filter((id) => !sameHead(known.has(id) ? headOfRecord(known.get(id)!) : undefined, heads.get(id)!) && !isForeign(records, id, owner))) // prettier-ignore
-    for (const id of known.keys()) if (!heads.has(id)) behind.add(id)
-    if (behind.size === 0) return
-    if (this.#repair) records.replaceReceived(this.#id, owner, heads, modelId)
-    this.#find('records-behind', behind.size, [...behind], this.#repair, owner)
+    return said.size
+  }
+
+  /** Only its device can make it anew: it is taken away, and whoever keeps copies gets it again. */
+  async #refetch(owner: string, damaged: readonly string[] = []): Promise<void> {
+    const { store, records, onChange } = this.#parts
+    if (this.#repair) {
+      await store.removeCollection(this.#id, this.#signal, owner)
+      records.removeReceived(this.#id, owner)
+      onChange(this.#id)
+    }
+    this.#find('dataset-damaged', Math.max(1, damaged.length), damaged, this.#repair, owner)
   }
 
   /** Documents of a device whose dataset does not lie here. */

@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs' // prettier-ignore
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { newId } from '#shared/domain/ids.ts'
+import type { Loose } from './gateway-harness.ts'
 import { auditOf, collectionAt, ingest, makeCollection, noCollectionAt, online, pairMembers, search, share, startMember, to, type TeamMember } from './team-harness.ts' // prettier-ignore
 
 const clause = 'Either party may terminate the Kranich contract with ninety days of notice.'
@@ -142,3 +144,40 @@ it('brings a copy by way of a companion between two that never meet', async () =
   const answer = await search(a, query, { collectionIds: [id] })
   expect(answer.hits[0]).toMatchObject({ owner: b.id, ownerName: 'Bernd' })
 }, 60_000)
+
+it('gets a damaged copy again, from what it has of it or from its device', async () => {
+  const [a, b] = (await team('Anna', 'Bernd')) as [TeamMember, TeamMember]
+  await pairMembers(b, a)
+  const id = await makeCollection(b, 'Contracts', [to(a, 'read', true)])
+  await ingest(b, id, join(folder, 'b'))
+  await collectionAt(a, id, { documents: 2 })
+  await keepCopy(a, id)
+  await copied(a, id, b, 2)
+  const dataset = join(a.home, 'vault', 'index', id, b.id)
+  const data = () => (readdirSync(dataset, { recursive: true }) as string[]).filter((name) => /\.lance\/data\/.*\.lance$/.test(name)).map((name) => join(dataset, name)) // prettier-ignore
+  const check = async (repair: boolean): Promise<Loose[]> => {
+    const { run } = (await a.api('/api/vault/check', { method: 'POST', body: { id: newId(), repair } })).body // prettier-ignore
+    await vi.waitFor(async () => expect((await a.api(`/api/runs/${run.id}/events`)).body.run.outcome).toBe('done'), 15_000) // prettier-ignore
+    return (await a.api('/api/vault/check')).body.report.findings
+  }
+  const answers = async () => (await search(a, query, { collectionIds: [id], local: true })).hits[0]
+  expect(await check(false)).toEqual([])
+
+  // A copy shares its files with what sync keeps of it: written to, both are damaged, and only the device can help.
+  for (const path of data()) truncateSync(path, 64)
+  expect(await check(false)).toMatchObject([{ kind: 'dataset-damaged', owner: b.id, repaired: false }]) // prettier-ignore
+  expect(await check(true)).toMatchObject([{ kind: 'dataset-damaged', owner: b.id, repaired: true }]) // prettier-ignore
+  await vi.waitFor(async () => expect((await answers())?.text).toContain('ninety days'), 20_000)
+  expect(await check(false)).toEqual([])
+
+  // Only the one that is read is damaged: it comes back though its device is away.
+  await stop(b)
+  await online(a, b, false)
+  for (const path of data()) {
+    rmSync(path)
+    writeFileSync(path, 'not an index')
+  }
+  expect(await check(true)).toMatchObject([{ kind: 'dataset-damaged', owner: b.id, repaired: true }]) // prettier-ignore
+  await vi.waitFor(async () => expect((await answers())?.text).toContain('ninety days'), 20_000)
+  expect(await check(false)).toEqual([])
+}, 90_000)
