@@ -191,18 +191,22 @@ function amountOf(lines: readonly string[]): Amount {
   const all = lines.flatMap((line) => amountsIn(line).map(({ value }) => value))
   const words = lines.map(spelledAmount).find((value) => value !== undefined)
   for (const [rank, pattern] of totals.entries()) {
-    for (const [index, line] of lines.entries()) {
+    const said = lines.flatMap((line, index) => {
       const at = line.search(pattern)
-      if (at < 0 || (rank > 0 && parts.test(line))) continue
-      const below = rank === 0 || !/[|]/.test(line) ? (lines[index + 1] ?? '') : ''
-      const found = amountsIn(line.slice(at)).at(-1) ?? amountsIn(below).at(-1)
-      if (!found || found.value <= 0) continue
+      if (at < 0 || (rank > 0 && parts.test(line))) return []
+      // The head of a column is no word for what stands below it, but a word by itself is.
+      const isAlone = line.split(' ').length <= 3 && !line.includes('|')
+      const found = amountsIn(line.slice(at)).at(-1) ?? (isAlone ? amountsIn(lines[index + 1] ?? '').at(-1) : undefined) // prettier-ignore
+      if (!found || found.value <= 0) return []
       const isSpelled = words !== undefined && Math.abs(words - found.value) < 0.005
-      const confirmed = isSpelled || isSum(found.value, all)
-      const contradicted = words !== undefined && !isSpelled
-      const confidence = contradicted ? 0.6 : (rank === 0 ? 0.94 : 0.82) + (confirmed ? 0.05 : 0)
-      return { amount: { value: found.value.toFixed(2), confidence }, currency: found.currency || currencyOf(lines), confirmed } // prettier-ignore
-    }
+      return [{ ...found, isSpelled, confirmed: isSpelled || isSum(found.value, all) }]
+    })
+    const best = said.find(({ confirmed }) => confirmed) ?? said[0]
+    if (!best) continue
+    const { value, isSpelled, confirmed } = best
+    const contradicted = (words !== undefined && !isSpelled) || (!confirmed && said.some((other) => other.value !== value)) // prettier-ignore
+    const confidence = contradicted ? 0.6 : (rank === 0 ? 0.94 : 0.82) + (confirmed ? 0.05 : 0)
+    return { amount: { value: value.toFixed(2), confidence }, currency: best.currency || currencyOf(lines), confirmed } // prettier-ignore
   }
   if (words !== undefined) return { amount: { value: words.toFixed(2), confidence: 0.75 }, currency: 'CNY', confirmed: false } // prettier-ignore
   const largest = Math.max(0, ...all.filter((value) => !Number.isInteger(value)))

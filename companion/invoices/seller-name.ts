@@ -6,7 +6,7 @@ const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bf
 /** What marks a firm, in the words of its law. */
 const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
 /** Where a name ends and something else of the line begins. */
-const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|(?:经手|收款|开票|经办|复核|制单)人|出纳|会计(?!师)|复核|日期|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
+const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|(?:经手|收款|开票|经办|复核|制单)人|出纳|会计(?!师)|复核|日期|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+\p{Script=Han}{2,8}[:：]|\s+(?:invoice|receipt|date|due)\b|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
 /** Words that only stand before a value. */
 const lead =
   /^[(（](?:盖章|公章|签章|章)[)）]|^(?:名\s*称|公司名称|信息|seller|vendor|supplier|buyer|name|company)\s*[:：]?\s*/i
@@ -37,10 +37,20 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
       for (const candidate of [rest, ...row.slice(x + 1), ...below]) {
         if (buyerLabel.test(candidate) && candidate.search(buyerLabel) < 2) break
         const value = nameIn(candidate)
-        if (value) return { value, confidence: form.test(value) ? 0.97 : 0.75 }
+        if (!value) continue
+        const whole = wholeName(value, rows.slice(y + 1, y + 1 + reach).flat())
+        if (whole) return { value: whole, confidence: 0.85 }
+        return { value, confidence: form.test(value) ? 0.97 : 0.75 }
       }
     }
   return undefined
+}
+
+/** A name that was broken at the end of its line, `…有限责` over `任公司`. */
+function wholeName(value: string, next: readonly string[]): string | undefined {
+  if (!/(?:有|有限|有限责|有限责任|有限公|股份|股份有|责任公|公)$/.test(value)) return undefined
+  const rest = next.find((cell) => /^(?:限|责|任|公|司|有)\p{Script=Han}{0,6}$/u.test(cell))
+  return rest && /有限(?:责任)?公司$|股份公司$/.test(value + rest) ? value + rest : undefined
 }
 
 /** The form of the tax office names two, the buyer first; the words beside them stand upright, `购` over `买` over `方`. */

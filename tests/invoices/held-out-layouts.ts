@@ -1,58 +1,42 @@
-import { british, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
-
-const numbered = (date: string): string => date.split('-').toReversed().join('-')
+import { british, de, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
 
 /** Layouts that nobody looked at, nor at what was read on them, while the reader was written. */
 export const heldOutLayouts: readonly Layout[] = [
   {
-    id: 'zh-service',
+    id: 'zh-catering',
     language: 'zh',
-    html: (f) => page(sans, `<h1>服务费发票</h1><table><tr><td>开票单位：${f.seller}</td><td>发票编号：${f.number.slice(4, 14)}</td></tr><tr><td>客户名称：${f.buyer}</td><td>开票时间：${f.date.replaceAll('-', '.')}</td></tr></table>
-      <table class=lined><tr><th>服务项目</th><th>数量</th><th>单价</th><th>小计</th></tr>${rows(f, us)}</table>
-      <p class=r>税前金额：${us(f.net)}</p><p class=r>增值税：${us(f.tax)}</p><p class=r><b>应付金额：¥${us(f.total)}</b></p><p>请于 ${han(f.due)} 前付款</p>`),
+    html: (f) => page(sans, `<h1 style="text-align:center">增值税电子普通发票</h1><table><tr><td>发票代码：051002600211</td><td>发票号码：${f.number.slice(2, 10)}</td><td>开票日期：${han(f.date)}</td></tr></table>
+      <table class=lined><tr><td>购<br>买<br>方</td><td>名　　称：${f.buyer}<br>纳税人识别号：91310000MA1K35X27B</td></tr></table>
+      <table class=lined><tr><th>项目</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合计</td><td></td><td></td><td class=r>￥${money(f.net)}</td></tr></table>
+      <p>税率 ${f.rate}%　税额 ￥${money(f.tax)}</p><p>价税合计（大写）${spelled(f.total)}　（小写）￥${money(f.total)}</p>
+      <table class=lined><tr><td>销<br>售<br>方</td><td>名　　称：${f.seller}<br>纳税人识别号：91440300MA5F2X9K3D</td></tr></table><p>收款人：　　复核：　　开票人：管理员</p>`),
   },
   {
-    id: 'zh-columns',
+    id: 'zh-transport',
     language: 'zh',
-    html: (f) => page(serif, `<h1 style="text-align:center">增值税普通发票</h1><div class=two><div>发票号码：${f.number.slice(0, 8)}</div><div class=r>开票日期：${han(f.date)}</div></div>
-      <table class=lined><tr><td>购买方</td><td>名称</td><td>${f.buyer}</td></tr><tr><td></td><td>税号</td><td>91310000MA1K35X27B</td></tr><tr><td>销售方</td><td>名称</td><td>${f.seller}</td></tr><tr><td></td><td>税号</td><td>91440300MA5F2X9K3D</td></tr></table>
-      <table class=lined><tr><th>货物名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合计</td><td></td><td>¥${money(f.net)}</td><td class=r>¥${money(f.tax)}</td></tr></table>
-      <p>价税合计：${spelled(f.total)}　　¥${money(f.total)}</p>`),
+    html: (f) => page(serif, `<h1>货物运输业发票</h1><p>开票日期 ${f.date}　　发票号码 ${f.number.slice(0, 10)}</p><p>承运方（销售方）：${f.seller}</p><p>托运方（购买方）：${f.buyer}</p>
+      <table class=lined><tr><th>货物名称</th><th>件数</th><th>运价</th><th>运费</th></tr>${rows(f, us)}</table><p>不含税金额 ${us(f.net)}　税额 ${us(f.tax)}</p><p>价税合计 ¥${us(f.total)}（${spelled(f.total)}）</p>`),
   },
   {
-    id: 'zh-machine',
+    id: 'zh-short',
     language: 'zh',
-    html: (f) => page(sans, `<div style="width:460px"><h1 style="text-align:center">通用机打发票</h1><p>发票代码 144032600111<br>发票号码 ${f.number.slice(0, 8)}</p><p>开票日期：${f.date}</p><p>付款方名称：${f.buyer}</p><p>收款方名称：${f.seller}</p>
-      <table>${rows(f, money)}</table><p>税额：${money(f.tax)}</p><p>金额合计（小写）：${money(f.total)} 元</p><p>金额合计（大写）：${spelled(f.total)}</p><p>机打号码 0039281</p></div>`, 'body { font-size: 15px }'),
+    html: (f) => page(sans, `<p style="text-align:center;font-size:20px">${f.seller}</p><h1 style="text-align:center">收款收据</h1><p>日期：${f.date}　　No：${f.number.slice(4, 11)}</p><p>交款人：${f.buyer}</p><p>事由：${f.items[0]!.what}</p><p>金额：¥${money(f.total)}　大写：${spelled(f.total)}</p><p>备注：现金　　经办人：王芳</p>`, 'body { font-size: 15px }'),
   },
   {
-    id: 'zh-voucher',
-    language: 'zh',
-    html: (f) => page(serif, `<h1 style="text-align:center">收　据</h1><p class=r>编号 ${f.number.slice(4, 12)}　日期 ${han(f.date)}</p><p>交款单位：${f.buyer}</p><p>收款事由：${f.items[0]!.what}</p>
-      <table class=lined><tr><td>合计人民币（大写）</td><td>${spelled(f.total)}</td><td>（小写）¥${money(f.total)}</td></tr></table><div class=two><p>收款单位（公章）：${f.seller}</p><p>出纳：何静</p></div>`, 'body { font-size: 16px }'),
-  },
-  {
-    id: 'en-folio',
+    id: 'en-grid',
     language: 'en',
-    html: (f) => page('"Liberation Serif"', `<h1 style="text-align:center">${f.seller}</h1><p style="text-align:center">1 Harbour Square, Dublin</p><h2>Invoice</h2><table><tr><td>Guest</td><td>${f.buyer}</td><td>Invoice no.</td><td>${f.number}</td></tr><tr><td>Arrival</td><td>${british(f.ordered)}</td><td>Invoice date</td><td>${british(f.date)}</td></tr></table>
-      <table class=lined><tr><th>Charge</th><th>Nights</th><th>Rate</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Total excl. VAT €${us(f.net)}</p><p class=r>VAT ${f.rate}% €${us(f.tax)}</p><p class=r>Total incl. VAT €${us(f.total)}</p><p class=r>Paid by card €${us(f.total)}</p>`, 'body { font-size: 14px }'),
+    html: (f) => page('"Liberation Sans"', `<table class=lined><tr><td colspan=2><h1>INVOICE</h1></td></tr><tr><td>Seller: ${f.seller}</td><td>Buyer: ${f.buyer}</td></tr><tr><td>Invoice no.: ${f.number}</td><td>Invoice date: ${british(f.date)}</td></tr><tr><td>Order date: ${british(f.ordered)}</td><td>Due date: ${british(f.due)}</td></tr></table>
+      <table class=lined><tr><th>No.</th><th>Qty</th><th>Unit price</th><th>Line total</th></tr>${rows(f, us)}</table><table class=lined><tr><td>Total net</td><td class=r>£${us(f.net)}</td></tr><tr><td>VAT ${f.rate}%</td><td class=r>£${us(f.tax)}</td></tr><tr><td>Grand total</td><td class=r>£${us(f.total)}</td></tr></table>`),
   },
   {
-    id: 'en-abn',
+    id: 'en-plain',
     language: 'en',
-    html: (f) => page('"DejaVu Sans"', `<div class=two><h1>Tax Invoice</h1><div><b>${f.seller}</b><br>ABN 51 824 753 556<br>Level 3, 90 Queen Street</div></div><div class=two><div>To<br><b>${f.buyer}</b></div><div>Date issued: ${british(f.date)}<br>Invoice #${f.number}<br>Due by: ${british(f.due)}</div></div>
-      <table class=lined><tr><th>Item</th><th>Qty</th><th>Price</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Subtotal $${us(f.net)}</p><p class=r>GST $${us(f.tax)}</p><p class=r><b>Amount due (AUD) $${us(f.total)}</b></p>`, 'body { font-size: 12px }'),
+    html: (f) => page('"Liberation Serif"', `<p>${f.seller}<br>77 Canal Street, Leeds</p><p>${long(f.date)}</p><p><b>Invoice ${f.number}</b></p><p>Bill to: ${f.buyer}</p><table>${rows(f, us)}</table><p>Subtotal: £${us(f.net)}<br>VAT: £${us(f.tax)}<br>Amount payable: £${us(f.total)}</p><p>Kindly settle before ${long(f.due)}.</p>`, 'body { font-size: 16px }'),
   },
   {
-    id: 'en-fromto',
+    id: 'en-euro',
     language: 'en',
-    html: (f) => page('"Liberation Sans"', `<h1>Invoice ${f.number}</h1><table><tr><th>From</th><th>To</th></tr><tr><td>${f.seller}<br>4 Mill Lane</td><td>${f.buyer}<br>12 Valley Road</td></tr></table><p>Date: ${long(f.date)}</p><p>Payment due: ${long(f.due)}</p>
-      <table class=lined><tr><th>Description</th><th>Qty</th><th>Unit</th><th>Total</th></tr>${rows(f, us)}</table><table><tr><td>Net total</td><td class=r>${us(f.net)}</td></tr><tr><td>VAT (${f.rate}%)</td><td class=r>${us(f.tax)}</td></tr><tr><td>Total to pay</td><td class=r>GBP ${us(f.total)}</td></tr></table>`, 'body { font-size: 14px }'),
-  },
-  {
-    id: 'en-dashed',
-    language: 'en',
-    html: (f) => page('"Noto Serif CJK SC"', `<p class=r>${f.seller}<br>Keizersgracht 12, Amsterdam</p><p>${f.buyer}<br>Gartenweg 3<br>10115 Berlin</p><h2>INVOICE</h2><table><tr><th>Invoice number</th><th>Invoice date</th><th>Expiry date</th></tr><tr><td>${f.number}</td><td>${numbered(f.date)}</td><td>${numbered(f.due)}</td></tr></table>
-      <table class=lined><tr><th>Description</th><th>Number</th><th>Price</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Subtotal EUR ${us(f.net)}</p><p class=r>${f.rate}% VAT EUR ${us(f.tax)}</p><p class=r><b>Total EUR ${us(f.total)}</b></p>`),
+    html: (f) => page('"DejaVu Serif Condensed"', `<div class=two><h1>Invoice</h1><p class=r><b>${f.seller}</b><br>Rue Haute 9, Brussels<br>VAT BE 0123.456.789</p></div><div class=two><p>Customer:<br>${f.buyer}<br>12 Valley Road</p><p class=r>Number: ${f.number}<br>Date: ${f.date.split('-').toReversed().join('/')}<br>Pay before: ${f.due.split('-').toReversed().join('/')}</p></div>
+      <table class=lined><tr><th>Article</th><th>Qty</th><th>Price</th><th>Total</th></tr>${rows(f, de)}</table><p class=r>Total excl. VAT: ${de(f.net)} €<br>VAT ${f.rate}%: ${de(f.tax)} €<br><b>Total incl. VAT: ${de(f.total)} €</b></p>`, 'body { font-size: 14px }'),
   },
 ] // prettier-ignore
