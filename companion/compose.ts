@@ -268,6 +268,7 @@ async function build(
   const search = team.guard(retrieval)
   const tools = composeAgentTools({
     home,
+    config,
     log,
     policy: judged.policy,
     extractor: reader,
@@ -350,8 +351,7 @@ async function build(
     keys,
     ...judged,
     agent: agent.gateway,
-    webSearch: tools.webSearch,
-    mcp: tools.mcp,
+    ...tools.served,
     egress,
     replica: composeReplica({ companionId, database, index, team }),
     push,

@@ -1,4 +1,4 @@
-import type { Dirent } from 'node:fs'
+import { readFileSync, type Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OfferedTool } from '#companion/agent/ports.ts'
@@ -10,6 +10,9 @@ import type { ChangeFeed } from '#companion/observe/change-feed.ts'
 import type { Log } from '#companion/observe/log.ts'
 import { canonicalPath } from '#companion/policy/canonical-path.ts'
 import type { Policy } from '#companion/policy/policy.ts'
+import type { Config } from '#companion/config/config.ts'
+import { PackageService } from '#companion/sandbox/package-service.ts'
+import { findPyodide } from '#companion/sandbox/python-sandbox.ts'
 import type { SecretFiles } from '#companion/seal/secret-files.ts'
 import { createClockTool } from '#companion/tools/own/clock.ts'
 import { createSaveArtifactTool } from '#companion/tools/own/save-artifact.ts'
@@ -39,8 +42,12 @@ const pictureWidth = 480
 
 export interface AgentTools extends AsyncDisposable {
   list(): OfferedTool[]
-  readonly webSearch: SearchService
-  readonly mcp: McpServers
+  /** What of it the settings are made with. */
+  readonly served: {
+    readonly webSearch: SearchService
+    readonly mcp: McpServers
+    readonly pythonPackages: PackageService
+  }
   /** The first page of a file that a plan names. @throws SiloError path_refused, file_damaged */
   picture(path: string, signal: AbortSignal): Promise<Uint8Array | undefined>
 }
@@ -48,6 +55,7 @@ export interface AgentTools extends AsyncDisposable {
 /** The agent's own tools, with what keeps each from being used on this computer. */
 export function composeAgentTools(init: {
   home: string
+  config?: Pick<Config, 'offline' | 'pythonPackages'>
   log: Log
   policy: Policy
   extractor: Extractor
@@ -105,9 +113,14 @@ export function composeAgentTools(init: {
       ? undefined
       : `switch: ${wanted}`
   const unset = () => (webSearch.get().kind === 'none' ? 'no search service' : undefined)
+  const wheels = wheelSource(init.config)
+  const pythonPackages = new PackageService({
+    packages: jails.packages,
+    announce,
+    ...(wheels === undefined ? {} : { source: wheels }),
+  })
   return {
-    webSearch,
-    mcp,
+    served: { webSearch, mcp, pythonPackages },
     async picture(path, signal) {
       await policy.requireOpenPlace(path)
       if ((await canonicalPath(path)) !== path) return undefined
@@ -148,6 +161,17 @@ async function hiddenIn(folder: string, policy: Policy): Promise<string[]> {
   }
   await look(folder)
   return hidden
+}
+
+/** Where the wheels of the installed Pyodide are; undefined where nothing outside is to be asked. */
+function wheelSource(
+  config: Pick<Config, 'offline' | 'pythonPackages'> = { offline: true },
+): string | undefined {
+  if (config.pythonPackages !== undefined) return config.pythonPackages.replace(/\/*$/, '/')
+  const pyodide = config.offline ? undefined : findPyodide()
+  if (pyodide === undefined) return undefined
+  const { version } = JSON.parse(readFileSync(join(pyodide, 'package.json'), 'utf8')) as { version: string } // prettier-ignore
+  return `https://cdn.jsdelivr.net/pyodide/v${version}/full/`
 }
 
 export { builtInSkills } from './document-tools.ts'

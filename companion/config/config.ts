@@ -19,6 +19,7 @@ const settingsSchema = v.strictObject({
   host: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1))),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error'])),
   hfEndpoint: v.optional(httpUrl),
+  pythonPackages: v.optional(httpUrl),
   offline: v.optional(v.boolean()),
   threads: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
   lan: v.optional(v.boolean()),
@@ -43,6 +44,8 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** Base address of Hugging Face or a mirror; absent means the hub itself. */
   readonly hfEndpoint?: string
+  /** Where packages for Python are fetched, if not where Pyodide's makers keep them. */
+  readonly pythonPackages?: string
   /** No model source outside this machine is asked. */
   readonly offline: boolean
   /** Threads of the engine; absent lets the engine choose. */
@@ -84,6 +87,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     host: merged.host ?? '127.0.0.1',
     logLevel: merged.logLevel ?? 'info',
     ...(merged.hfEndpoint === undefined ? {} : { hfEndpoint: merged.hfEndpoint }),
+    ...(merged.pythonPackages === undefined ? {} : { pythonPackages: merged.pythonPackages }),
     offline: merged.offline ?? false,
     ...(merged.threads === undefined ? {} : { threads: merged.threads }),
     ...(merged.lan === undefined ? {} : { lan: merged.lan }),
@@ -132,6 +136,7 @@ const envNames: Record<string, keyof FileSettings> = {
   SILO_HOST: 'host',
   SILO_LOG_LEVEL: 'logLevel',
   SILO_HF_ENDPOINT: 'hfEndpoint',
+  SILO_PYTHON_PACKAGES: 'pythonPackages',
   SILO_OFFLINE: 'offline',
   SILO_THREADS: 'threads',
   SILO_LAN: 'lan',

@@ -23,6 +23,7 @@ import { notesRoutes } from './routes/notes.ts'
 import { pageModelRoutes } from './routes/page-models.ts'
 import { journalRoutes } from './routes/journal.ts'
 import { policyRoutes } from './routes/policy.ts'
+import { pythonRoutes } from './routes/python.ts'
 import { pushRoutes } from './routes/push.ts'
 import { replicaRoutes } from './routes/replica.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -99,6 +100,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   if (services.push) app.route('/api', pushRoutes(services.push))
   if (services.policy) app.route('/api', policyRoutes(services.policy))
   if (services.mcp) app.route('/api', mcpRoutes(services.mcp))
+  if (services.pythonPackages) app.route('/api', pythonRoutes(services.pythonPackages, services))
   if (services.webSearch) app.route('/api', webSearchRoutes(services.webSearch))
   if (services.journal) app.route('/api', journalRoutes(services.journal))
   if (services.agent) {

@@ -15,6 +15,7 @@ import type { Schedules } from '#companion/agent/schedules.ts'
 import type { Journal } from '#companion/journal/journal.ts'
 import type { McpServers } from '#companion/mcp/mcp-servers.ts'
 import type { Policy } from '#companion/policy/policy.ts'
+import type { PackageService } from '#companion/sandbox/package-service.ts'
 import type { SearchService } from '#companion/tools/web/search-service.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
@@ -189,6 +190,7 @@ export interface GatewayServices {
   readonly policy?: Policy
   readonly webSearch?: SearchService
   readonly mcp?: McpServers
+  readonly pythonPackages?: PackageService
   readonly journal?: Journal
   readonly agent?: AgentGateway
   /** What leaves this house, and what it passes on its way out. */

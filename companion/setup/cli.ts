@@ -12,6 +12,7 @@ import { ingest } from './cli/ingest.ts'
 import { lan } from './cli/lan.ts'
 import { models } from './cli/models.ts'
 import { pair } from './cli/pair.ts'
+import { python } from './cli/python.ts'
 import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
 import { sync } from './cli/sync.ts'
@@ -38,6 +39,7 @@ const commands: Record<
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
   vault: { usage: 'usage_vault', options: { repair: { type: 'boolean' } }, run: vault },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
+  python: { usage: 'usage_python', options: {}, run: python },
   pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
   devices: { usage: 'usage_devices', options: {}, run: devices },
   lan: { usage: 'usage_lan', options: {}, run: lan },

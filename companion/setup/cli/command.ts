@@ -18,6 +18,7 @@ export function required(
     | 'question'
     | 'path'
     | 'model_id'
+    | 'package'
     | 'device'
     | 'name'
     | 'role'

@@ -18,6 +18,7 @@ const texts = {
   ingest PATH…          Read files and folders into a collection
   vault check           Compare the vault's records, index and files; --repair
   models                List, fetch, remove or import models
+  python                List or fetch packages for Python in the sandbox
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
@@ -37,6 +38,7 @@ const texts = {
   ingest 路径…          将文件和文件夹读入资料集
   vault check           对照检查知识库的记录、索引和文件；--repair 修复
   models                列出、下载、删除或导入模型
+  python                列出或下载沙箱中 Python 可用的软件包
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
@@ -102,6 +104,16 @@ Only what changed is read again. Ctrl-C stops; what was read is kept.`,
       silo models remove 编号 [--json]
       silo models import 路径 [--name 名称] [--json]`,
   },
+  usage_python: {
+    en: `Usage: silo python [list] [--json]
+       silo python add PACKAGE… [--json]
+
+Fetches packages (numpy, pandas, matplotlib, …) and what they need, once, for programs in the sandbox. Each is checked against the hash that came with Pyodide, and each host asked is on the list of what left.`,
+    zh: `用法：silo python [list] [--json]
+      silo python add 软件包… [--json]
+
+为沙箱中的程序一次性下载软件包（numpy、pandas、matplotlib 等）及其依赖。每个文件都按 Pyodide 附带的哈希值核对，所连接的主机会记入“离开家的数据”。`,
+  },
   usage_pair: {
     en: `Usage: silo pair [--role owner|member|guest] [--json]
        silo pair LINK|ADDRESS [--role owner|member|guest] [--json]
@@ -155,6 +167,7 @@ Serves the app over https in the local network, with a certificate authority of 
   missing: { en: '{what} is missing', zh: '缺少{what}' },
   question: { en: 'the question', zh: '问题' },
   path: { en: 'a path', zh: '路径' },
+  package: { en: 'the name of a package', zh: '软件包名称' },
   model_id: { en: 'a model id', zh: '模型编号' },
   device: { en: 'a device', zh: '设备' },
   name: { en: 'a name', zh: '名称' },
@@ -241,6 +254,10 @@ Serves the app over https in the local network, with a certificate authority of 
   too_big: { en: 'too big', zh: '内存不足' },
   already: { en: '“{model}” is already here.', zh: '“{model}”已在本机。' },
   fetched: { en: '“{model}” is ready.', zh: '“{model}”已就绪。' },
+  python_none: {
+    en: 'Only the standard library. Packages come with silo python add.',
+    zh: '仅有标准库。可用 silo python add 添加软件包。',
+  },
   removed: { en: '“{model}” was removed.', zh: '“{model}”已删除。' },
   imported_as: { en: 'Imported as “{model}”.', zh: '已导入为“{model}”。' },
 } satisfies Record<string, Record<Language, string>>
