@@ -57,6 +57,8 @@ async function share(fields: { files?: string[]; title?: string; text?: string; 
 const api = (path: string) => page.evaluate((path) => fetch(path).then((response) => response.json()), path) // prettier-ignore
 const documents = async (): Promise<{ title: string; path: string }[]> =>
   (await api('/api/collections/shared-files/documents')).documents
+const kept = async (query: string): Promise<{ path: string; source?: string }[]> =>
+  (await api(`/api/notes?query=${query}`)).notes
 
 test('a shared PDF lands in the vault and is found', async () => {
   const phone = await share({ files: [fixture('product-spec-fm7.pdf')], title: 'FM7' })
@@ -104,6 +106,44 @@ test('a recording is kept and said to be not searchable yet; an empty share says
   const empty = await share({})
   await expect(empty.getByRole('alert')).toBeVisible()
   await empty.close()
+})
+
+test('a shared address becomes a note, and so does a page that a bookmark hands over', async () => {
+  const phone = await share({
+    title: 'Garden weekly',
+    text: 'Tulips! https://garden.example/tulips',
+  })
+  await phone.getByTestId('share-clip').first().click()
+  await expect(phone).toHaveURL(/\/notes\?note=Clips/, { timeout: 30_000 })
+  expect(await kept('Garden')).toMatchObject([{ source: 'https://garden.example/tulips' }])
+  await phone.close()
+
+  await page.goto(`${companion.url}/settings`)
+  const address = await page.getByTestId('bookmarklet').getAttribute('href')
+  const other = await context.newPage()
+  await other.route(
+    'https://pumps.example/**',
+    (route) =>
+    route.fulfill({ contentType: 'text/html', body: '<title>Pump guide</title><article><h1>Pump guide</h1><p>Inspect the pump every 500 hours, and change the seal every second year of its life.</p></article>' }), // prettier-ignore
+  )
+  await other.goto('https://pumps.example/guide')
+  const opened = context.waitForEvent('page')
+  await other.evaluate((code) => {
+    const link = document.createElement('a')
+    link.href = code ?? ''
+    document.body.append(link)
+    link.click()
+  }, address)
+  const silo = await opened
+  await silo.waitForURL(`${companion.url}/share*`)
+  const item = silo.getByTestId('shared-item').first()
+  await expect(item).toContainText('Pump guide')
+  await item.getByTestId('share-clip').click()
+  await expect(silo).toHaveURL(/\/notes\?note=Clips/, { timeout: 30_000 })
+  expect(await kept('Pump')).toMatchObject([{ source: 'https://pumps.example/guide' }])
+  await expect(silo.getByTestId('note-text')).toHaveValue(/every 500 hours/)
+  await silo.close()
+  await other.close()
 })
 
 test('what is shared while the companion is away is kept, and sent once when it is back', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { filesToSend, itemOfFiles, sharedItemOf, sharedText } from './shared-form.ts'
+import { clipOf, filesToSend, itemOfFiles, sharedItemOf, sharedText } from './shared-form.ts'
 
 function formOf(fields: Record<string, string | File | File[]>): FormData {
   const form = new FormData()
@@ -8,6 +8,8 @@ function formOf(fields: Record<string, string | File | File[]>): FormData {
   return form
 }
 const pdf = new File(['%PDF'], '报告.pdf', { type: 'application/pdf' })
+
+const clip = (fields: Record<string, string | File>) => clipOf(sharedItemOf(formOf(fields))!)
 
 describe('what another app shares', () => {
   it('is its files, each with an id of its own, and its text', () => {
@@ -46,5 +48,16 @@ describe('what another app shares', () => {
     expect(await file!.content!.text()).toBe('Minutes\n\nLine one')
     const withFile = sharedItemOf(formOf({ text: 'caption', files: pdf }))!
     expect(filesToSend(withFile)).toEqual(withFile.files)
+  })
+
+  it('sees a web page in what is shared, wherever its address stands', () => {
+    const url = 'https://example.org/a?b=1'
+    expect(clip({ title: 'Page', url, html: '<p>It</p>' })).toEqual({ url, title: 'Page', html: '<p>It</p>' }) // prettier-ignore
+    expect(clip({ text: `Read this: ${url}.` })).toEqual({ url, text: 'Read this: .' })
+    expect(clip({ url, html: 'x'.repeat(4_000_001) })).toEqual({ url, text: '' })
+    expect(clip({ text: 'no address' })).toBeUndefined()
+    expect(clip({ url: 'javascript:alert(1)', html: '<p>' })).toBeUndefined()
+    expect(clip({ url: 'file:///etc/passwd', html: '<p>' })).toBeUndefined()
+    expect(clip({ url, files: pdf })).toBeUndefined()
   })
 })

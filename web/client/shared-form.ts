@@ -1,9 +1,12 @@
 import { newId } from '#shared/domain/ids.ts'
+import type { Clip } from '#shared/protocol/notes.ts'
 import type { SharedItem } from './shared-items.ts'
 
 /** Characters of text kept of a share, and files of one. */
 const maxText = 200_000
 const maxFiles = 100
+/** Characters of a page; of a larger one only its text fields are kept. */
+const maxHtml = 4_000_000
 
 /**
  * What a share target's form holds. Any page on the web can send such a form, so it is only kept and shown:
@@ -19,7 +22,14 @@ export function sharedItemOf(form: FormData, now = Date.now()): SharedItem | und
     files.filter(({ name, size }) => name !== '' || size > 0),
     now,
   )
-  const whole = { ...item, title: text('title'), text: text('text'), url: text('url') }
+  const html = form.get('html')
+  const whole: SharedItem = {
+    ...item,
+    title: text('title'),
+    text: text('text'),
+    url: text('url'),
+    ...(typeof html === 'string' && html !== '' && html.length <= maxHtml ? { html } : {}),
+  }
   return whole.files.length > 0 || sharedText(whole) !== '' ? whole : undefined
 }
 
@@ -53,6 +63,28 @@ export function sharedText(item: Pick<SharedItem, 'title' | 'text' | 'url'>): st
         ),
     ) // prettier-ignore
     .join('\n\n')
+}
+
+/**
+ * What is shared as a web page to be kept: its address, and what the other app says of it. Many apps put the address
+ * into the text. Undefined where there is none, or where files came with it.
+ */
+export function clipOf(item: SharedItem): Clip | undefined {
+  if (item.files.length > 0) return undefined
+  const found = [
+    item.url,
+    /https?:\/\/\S+/i.exec(item.text)?.[0].replace(/[).,;:!?'"”’]+$/, '') ?? '',
+  ].map((each) => each.trim())
+  const url = found.find((each) => /^https?:$/.test(URL.parse(each)?.protocol ?? ''))
+  if (url === undefined || url.length > 4096) return undefined
+  const title = item.title.trim().slice(0, 500)
+  return {
+    url,
+    ...(title ? { title } : {}),
+    ...(item.html === undefined
+      ? { text: item.text.replace(url, '').trim() }
+      : { html: item.html }),
+  }
 }
 
 /** What is sent of an item: its files; a text without files becomes one. */

@@ -18,6 +18,8 @@ export interface SharedItem {
   readonly title: string
   readonly text: string
   readonly url: string
+  /** The page itself, as a browser has it. */
+  readonly html?: string
   readonly files: readonly SharedFile[]
   /** `new`: nobody has said what for. `waiting`: to be sent. `sent`: arrived. */
   readonly state: 'new' | 'waiting' | 'sent' | 'failed'
