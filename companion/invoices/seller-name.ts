@@ -4,7 +4,7 @@ const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:�
 const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位)|交款(?:人|单位)|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
 const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bfacture\b|(?:增值税)?(?:电子)?(?:普通|专用|商业)?发票/gi // prettier-ignore
 /** What marks a firm, in the words of its law. */
-const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
+const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:商店|书店|饭店|餐厅|酒家|超市|印刷厂|工厂|旅行社|服务部|门市部|合作社|医院|学校|大学)$|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
 /** Where a name ends and something else of the line begins. */
 const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|(?:经手|收款|开票|经办|复核|制单)人|出纳|会计(?!师)|复核|日期|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+\p{Script=Han}{2,8}[:：]|\s+(?:invoice|receipt|date|due)\b|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
 /** Words that only stand before a value. */
@@ -23,8 +23,8 @@ const reach = 3
  * word for the buyer is the buyer. Cells of one line are parted by `|`.
  */
 export function sellerOf(lines: readonly string[]): Fact | undefined {
-  const rows = lines.map((line) => line.split(/\s*[|｜]\s*/))
-  return labelled(rows) ?? secondName(rows) ?? letterhead(rows)
+  const rows = lines.map((line) => line.replace(/名\s*[|｜]\s*称/, '名称').split(/\s*[|｜]\s*/))
+  return labelled(rows) ?? secondName(rows) ?? letterhead(rows) ?? onlyFirm(rows)
 }
 
 function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
@@ -32,7 +32,7 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
     for (const [x, cell] of row.entries()) {
       const found = sellerLabel.exec(cell)
       if (!found) continue
-      const rest = cell.slice(found.index + found[0].length).replace(/^[\s:：]+/, '')
+      const rest = cell.slice(found.index + found[0].length).replace(/^[\s:：)）]+/, '')
       const below = rows.slice(y + 1, y + 1 + reach).map((next) => next[Math.min(x, next.length - 1)] ?? '') // prettier-ignore
       for (const candidate of [rest, ...row.slice(x + 1), ...below]) {
         if (buyerLabel.test(candidate) && candidate.search(buyerLabel) < 2) break
@@ -81,14 +81,27 @@ function letterhead(rows: readonly (readonly string[])[]): Fact | undefined {
 /** A name in the first rows, above `end`, that is no word of the form and has no sign of a firm. */
 function plainName(rows: readonly (readonly string[])[], end: number): string {
   for (const [y, row] of rows.slice(0, Math.min(end, 4)).entries()) {
-    const cell = row[0] ?? ''
+    const named = row.filter((each) => each.replace(titles, '').trim() !== '')
+    const cell = named[0] ?? ''
     const value = nameIn(cell.replace(titles, ' '))
-    const isAlone = row.slice(1).every((other) => other.replace(titles, '').trim() === '')
+    const isAlone = named.length === 1
     const isName = isAlone && value.length > 3 && value.length < 50 && !/\d/.test(value) && !/[:：@]/.test(cell) && !isBuyer(rows, y, 0)
     if (isName && !noName.test(value)) return value
   }
   return ''
 } // prettier-ignore
+
+/** The one firm of the paper that is not the buyer, wherever it stands. */
+function onlyFirm(rows: readonly (readonly string[])[]): Fact | undefined {
+  const found = new Set<string>()
+  for (const [y, row] of rows.entries())
+    for (const [x, cell] of row.entries()) {
+      const value = isBuyer(rows, y, x) ? '' : nameIn(cell)
+      if (value && form.test(value) && value.length < 50) found.add(value)
+    }
+  const [value] = found
+  return value && found.size === 1 ? { value, confidence: 0.75 } : undefined
+}
 
 /** Does this cell, the one before it or the one above it speak of the buyer? */
 function isBuyer(rows: readonly (readonly string[])[], y: number, x: number): boolean {

@@ -30,7 +30,7 @@ interface Tally {
  * as a noisy scan, read as the agent reads them. Layouts marked as held out were not looked at while the reader was written.
  */
 export async function run({ quick }: { quick: boolean }) {
-  const seeds = quick ? [1] : [1, 2, 3]
+  const seeds = quick ? [1] : [1, 2]
   const folder = mkdtempSync(join(tmpdir(), 'silo-invoices-'))
   const reader = composeReader(silentLog, undefined)
   const browser = await chromium.launch(launchOptions)
@@ -41,7 +41,8 @@ export async function run({ quick }: { quick: boolean }) {
     const page = await browser.newPage({ viewport: { width: 794, height: 1123 }, deviceScaleFactor: 1.6 }) // prettier-ignore
     for (const [index, layout] of [...knownLayouts, ...heldOutLayouts].entries()) {
       const isHeldOut = heldOutLayouts.includes(layout)
-      // Quick: every other one as a scan, so that each layout is seen.
+      // Quick: some of the layouts that were looked at and all others, every other one as a scan.
+      if (quick && !isHeldOut && index % 3 !== 0) continue
       for (const seed of seeds) {
         const facts = invoiceFacts(layout.language, seed * 100 + index, isHeldOut)
         await page.setContent(layout.html(facts))
@@ -113,11 +114,11 @@ function wanted(facts: InvoiceFacts, field: (typeof fields)[number]): string {
   return field === 'amount' ? facts.total.toFixed(2) : facts.seller
 }
 
-/** Spaces and the case of letters are no difference. */
+/** Spaces, the case of letters and the form of an apostrophe are no difference. */
 function same(a: string, b: string): boolean {
   return plain(a) === plain(b)
 }
 
 function plain(text: string): string {
-  return text.normalize('NFKC').replace(/\s+/g, '').toLowerCase()
+  return text.normalize('NFKC').replace(/\s+/g, '').replaceAll('’', "'").toLowerCase()
 }

@@ -1,3 +1,4 @@
+import { furtherLayouts } from './further-layouts.ts'
 import { moreLayouts } from './more-layouts.ts'
 import { british, de, dotted, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
 
@@ -156,4 +157,5 @@ TOTAL GBP ${money(f.total).padStart(16)}
 </pre>`),
   },
   ...moreLayouts,
+  ...furtherLayouts,
 ] // prettier-ignore
