@@ -5,6 +5,7 @@ import type { Log } from '#companion/observe/log.ts'
 const inherited =
   /^(PATH|HOME|USERPROFILE|SYSTEMROOT|TEMP|TMP|TMPDIR|LANG|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|GGML_.*)$/i
 const stderrKept = 4000
+const noNetwork = new URL('../observe/no-network.ts', import.meta.url).href
 
 export interface WorkerProcessInit {
   /** The program, a module. */
@@ -38,7 +39,8 @@ export class WorkerProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...Object.fromEntries(environment), ...init.environment },
-      execArgv: [],
+      // Whatever it computes, and whatever a document makes it do: it connects to nothing, not even here.
+      execArgv: ['--import', noNetwork],
     })
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-stderrKept)
