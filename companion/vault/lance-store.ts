@@ -14,6 +14,7 @@ import type {
 import type { DocumentHead } from '#shared/vault/document-head.ts'
 import { fuse } from '#shared/vault/fusion.ts'
 import { searchTerms } from '#shared/vault/query-terms.ts'
+import { folderBytes } from './folder-bytes.ts'
 import { ReceivedDataset } from './lance-dataset.ts'
 import { OwnDataset } from './lance-own.ts'
 import { denseSearch, textSearch } from './lance-query.ts'
@@ -263,10 +264,12 @@ export class LanceStore implements VaultStore {
   async datasets(collectionId: string, signal: AbortSignal): Promise<DatasetState[]> {
     signal.throwIfAborted()
     const received = await this.#receivedOf(collectionId)
-    return [
-      await this.#ownOf(collectionId).state(),
-      ...(await Promise.all(received.map((dataset) => dataset.state()))),
-    ]
+    const states = [this.#ownOf(collectionId), ...received].map(async (dataset) => {
+      const state = await dataset.state()
+      const folder = join(this.#init.directory, safeName(collectionId), safeName(state.owner))
+      return { ...state, bytes: await folderBytes(folder) }
+    })
+    return Promise.all(states)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

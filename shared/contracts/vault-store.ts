@@ -133,6 +133,8 @@ export interface DatasetState {
   /** A newer version lies on disk and does not open; the last good one is in use. */
   readonly stale?: boolean
   readonly chunks: number
+  /** What it takes on the disk; where the store can tell. */
+  readonly bytes?: number
   /** The version in use. */
   readonly version: number
   readonly index: IndexState

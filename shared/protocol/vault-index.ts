@@ -11,6 +11,8 @@ export const datasetStateSchema = v.object({
   /** A newer version lies on disk and does not open; the last good one is in use. */
   stale: v.optional(v.boolean()),
   chunks: v.number(),
+  /** What it takes on the disk, versions that are still kept among it. */
+  bytes: v.optional(v.number()),
   /** The version in use. */
   version: v.number(),
   index: v.object({
@@ -23,4 +25,5 @@ export const datasetStateSchema = v.object({
     decidedAt: v.optional(v.number()),
   }),
 })
+export type DatasetInfo = v.InferOutput<typeof datasetStateSchema>
 export const vaultIndexSchema = v.object({ datasets: v.array(datasetStateSchema) })

@@ -88,3 +88,17 @@ test('a companion that is away is said to be, and the row does not hang', async 
   await check().getByRole('button', { name: /again/i }).first().click()
   await expect(check()).toContainText('In order')
 })
+
+test('the page of a collection says how it is searched, and later too why a reading failed', async () => {
+  await page.goto(`${companion.url}/vault/${collectionId}`)
+  const index = page.getByTestId('index-state')
+  await expect(index).toContainText('every passage compared · 3 passages ·')
+  await expect(index.getByTestId('dataset')).toHaveAttribute('data-kind', 'exact')
+  rmSync(join(files, 'notes'), { recursive: true })
+  const id = newId()
+  await api('/api/runs', 'POST', { kind: 'ingest', id, collectionId, paths: [] })
+  const outcome = async () => (await api(`/api/runs/${id}/events`)).run.outcome as string
+  await expect.poll(outcome, { timeout: 60_000 }).toBe('failed')
+  await page.reload()
+  await expect(page.getByTestId('ingest-progress').getByRole('alert')).toBeVisible()
+})

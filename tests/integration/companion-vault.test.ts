@@ -101,7 +101,8 @@ describe('the vault over the whole companion', () => {
     )
     expect(text.text).toContain('every 500 hours')
     const index = v.parse(vaultIndexSchema, await api(`/collections/${collectionId}/index`))
-    expect(index.datasets).toMatchObject([{ own: true, chunks: 2, index: { kind: 'exact' } }])
+    expect(index.datasets).toMatchObject([{ own: true, chunks: 2, bytes: expect.any(Number), index: { kind: 'exact' } }]) // prettier-ignore
+    expect(index.datasets[0]!.bytes).toBeGreaterThan(1000)
     expect(await api('/collections/none-such-1/index')).toMatchObject({ error: { code: 'collection_unknown' } }) // prettier-ignore
     const page = await api(`/collections/${collectionId}/documents?query=pump`)
     expect(v.parse(documentListSchema, page)).toMatchObject({ total: 1 })

@@ -1,6 +1,6 @@
 import type { Collection } from '#shared/domain/vault.ts'
 import { newId } from '#shared/domain/ids.ts'
-import { collectionListSchema, collectionResponseSchema } from '#shared/protocol/api.ts'
+import { collectionListSchema, collectionResponseSchema, runListSchema } from '#shared/protocol/api.ts' // prettier-ignore
 import { resumedSchema, runStartedSchema } from '#shared/protocol/ingest.ts'
 import { request, send } from '#web/client/api.ts'
 import { Resource } from '#web/client/resource.svelte.ts'
@@ -31,6 +31,15 @@ export class CollectionsStore {
       this.runs.dispose()
       this.list.dispose()
     }
+  }
+
+  /** Follows the newest reading of a collection where it did not end well, so that why can be seen later too. */
+  async followFailed(id: string): Promise<string | undefined> {
+    const { runs } = await request('/api/runs', runListSchema)
+    const newest = runs.find(({ kind, subject }) => kind === 'ingest' && subject === id)
+    if (!newest?.outcome || newest.outcome === 'done') return undefined
+    this.#follow(newest.id)
+    return newest.id
   }
 
   find(id: string): Collection | undefined {

@@ -4,6 +4,8 @@ export const t = translator({
   en: {
     title: 'Vault',
     lead: 'Folders of this machine, indexed here. The files stay where they are.',
+    leadGuest:
+      'What the owner of this companion shares with this device. Ask it, search in it, open what is cited.',
     newCollection: 'New collection',
     auditLog: 'Audit log',
     nothingShared: 'Nothing is shared with this device',
@@ -82,6 +84,7 @@ export const t = translator({
   zh: {
     title: '知识库',
     lead: '本机文件夹在此建立索引，文件留在原处。',
+    leadGuest: '此伴侣程序的所有者与本设备共享的内容，可以提问、搜索，并打开引用的原文。',
     newCollection: '新建资料集',
     auditLog: '审计日志',
     nothingShared: '没有与此设备共享的内容',
