@@ -129,13 +129,13 @@ export class Policy {
         (grant) =>
           covering(grant.resource, resource, each.startsWith('files.')) &&
           // What was granted for ever was not granted to whoever wrote a document.
-          (grant.scope !== 'always' || !task.tainted() || task.named(resource)),
+          (grant.scope !== 'always' || !task.tainted() || isNamed(task, capability, resource)),
       ),
     )
   }
 
   async #leave(task: TaskUnderPolicy, request: LeaveRequest): Promise<void> {
-    const tainted = task.tainted() && !(request.kind === 'grant' && task.named(request.resource))
+    const tainted = task.tainted() && !(request.kind === 'grant' && isNamed(task, request.capability, request.resource)) // prettier-ignore
     const capability = capabilityOf(request)
     const name = switchOf[capability]
     if (name) this.requireSwitch(name)
@@ -185,6 +185,11 @@ function capabilityOf(request: LeaveRequest): Capability {
     case 'send':
       return 'net.fetch'
   }
+}
+
+/** Did the person ask for it? Who names a folder wants it looked at, and has not said what to write into it. */
+function isNamed(task: TaskUnderPolicy, capability: Capability, resource: string): boolean {
+  return capability !== 'files.write' && task.named(resource)
 }
 
 /** What a leave is for, and no other: a folder, a host, this very program. */
