@@ -22,18 +22,25 @@ export interface SandboxInit {
   /** Data folder. */
   readonly home: string
   readonly log: Log
+  /** Where snapshots of Python lie, if not in the data folder. */
+  readonly snapshots?: string
   /** Places within a folder that no command may see, canonical. */
   readonly hides?: (folder: string) => Promise<readonly string[]>
 }
 
 /** The jails and their tools. Closing it ends every program that runs. */
-export function composeSandbox({ home, log, hides }: SandboxInit): SandboxParts {
+export function composeSandbox({ home, log, hides, snapshots }: SandboxInit): SandboxParts {
   const folder = join(home, 'sandbox')
   // What a companion that was killed left behind.
   for (const name of ['in', 'shell', join('python', 'left')])
     rmSync(join(folder, name), { recursive: true, force: true })
   const packages = new PythonPackages({ folder: join(folder, 'packages') })
-  const python = createPythonSandbox({ folder: join(folder, 'python'), log, packages })
+  const python = createPythonSandbox({
+    folder: join(folder, 'python'),
+    log,
+    packages,
+    ...(snapshots ? { snapshots } : {}),
+  })
   const shell = createShellSandbox({
     folder: join(folder, 'shell'),
     log,

@@ -21,12 +21,15 @@ export interface JailExit {
 }
 
 const stderrKept = 8000
+/** How long the pipes of a killed jail may stay open, ms. */
+const pipesMs = 1000
 
 /** A process behind walls. It ends with this one: by bubblewrap, or by its keeper. */
 export class JailProcess {
   readonly exited: Promise<JailExit>
   readonly #process: ChildProcess
   #gone = false
+  #killed = false
 
   constructor(command: JailCommand) {
     this.#process = spawn(command.file, [...command.args], {
@@ -44,6 +47,10 @@ export class JailProcess {
       this.#process.once('error', (error) => {
         this.#gone = true
         resolve({ stderr: error.message })
+      })
+      this.#process.once('exit', () => {
+        // Bubblewrap, killed while it starts, may leave behind a program that holds the pipes.
+        if (this.#killed) setTimeout(() => this.#closePipes(), pipesMs).unref()
       })
       this.#process.once('close', (code, signal) => {
         this.#gone = true
@@ -63,7 +70,13 @@ export class JailProcess {
   /** What it says; a jail that is slow to be listened to waits. @throws Error for what is no frame */
   async *frames(): AsyncGenerator<Frame> {
     const reader = new FrameReader()
-    for await (const chunk of this.#process.stdout as Readable) yield* reader.push(chunk as Buffer)
+    const stdout = this.#process.stdout as Readable
+    try {
+      for await (const chunk of stdout) yield* reader.push(chunk as Buffer)
+    } catch (error) {
+      if (!this.#killed || (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        throw error
+    }
   }
 
   get stdout(): Readable {
@@ -91,9 +104,16 @@ export class JailProcess {
   }
 
   kill(): void {
+    this.#killed = true
+    // Whatever survives its walls ends when there is nothing more to read.
+    this.#process.stdin?.destroy()
     // The keeper ends its jail when this pipe does; killed itself, it could not.
     const life = this.#process.stdio[3] as Writable | null | undefined
     if (life) life.destroy()
     else this.#process.kill('SIGKILL')
+  }
+
+  #closePipes(): void {
+    for (const stream of this.#process.stdio) stream?.destroy()
   }
 }

@@ -27,6 +27,8 @@ export interface PythonSandboxOptions {
   readonly folder: string
   readonly log: Log
   readonly packages?: PythonPackageSet
+  /** Where snapshots lie, if not in the folder: several may share them. */
+  readonly snapshots?: string
   /** Keeps one started process for the next job, for so long (ms); 0: none. Two minutes unless told. */
   readonly warmMs?: number
   /** For tests of single walls. */
@@ -138,7 +140,8 @@ class PythonSandbox implements Sandbox {
     runtime: 'node' | 'deno',
   ): Promise<string | undefined> {
     try {
-      const path = await snapshotPath(join(this.#options.folder, 'snapshot'), pyodide, runtime)
+      const folder = this.#options.snapshots ?? join(this.#options.folder, 'snapshot')
+      const path = await snapshotPath(folder, pyodide, runtime)
       if (!isMade(path))
         await makeSnapshot(
           path,

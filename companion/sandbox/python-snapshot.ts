@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { JailProcess, type JailCommand } from './jail-process.ts'
 import { jailProgram } from './python-command.ts'
 
@@ -18,7 +18,7 @@ export async function snapshotPath(
   hash.update(await readFile(join(pyodide, 'package.json')))
   hash.update(await readFile(jailProgram))
   hash.update(`${runtime} ${process.versions.v8} ${process.arch}`)
-  return join(folder, `python-${hash.digest('hex').slice(0, 16)}.snapshot`)
+  return join(folder, `python-${runtime}-${hash.digest('hex').slice(0, 16)}.snapshot`)
 }
 
 /**
@@ -49,12 +49,9 @@ export async function makeSnapshot(path: string, command: JailCommand): Promise<
     jail.kill()
     await rm(partial, { force: true })
   }
+  const [kind] = /^python-[a-z]+-/.exec(basename(path)) ?? ['python-']
   for (const name of await readdir(folder))
-    if (
-      /^python-.*\.(?:snapshot|partial)$/.test(name) &&
-      !path.endsWith(name) &&
-      !name.endsWith('.partial')
-    )
+    if (name.startsWith(kind) && name.endsWith('.snapshot') && !path.endsWith(name))
       await rm(join(folder, name), { force: true })
 }
 

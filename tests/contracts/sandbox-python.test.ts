@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createPythonSandbox } from '#companion/sandbox/python-sandbox.ts'
 import { findMachine, type Machine } from '#companion/sandbox/machine.ts'
-import { silent, World } from '#tests/sandbox/world.ts'
+import { silent, World, snapshots } from '#tests/sandbox/world.ts'
 import { pythonTraits, sandboxContract } from './sandbox.ts'
 
 const machine = await findMachine()
@@ -20,7 +20,7 @@ function suite(name: string, options: { runtime: 'node' | 'deno'; machine?: Mach
   sandboxContract(name, async () => {
     const world = await World.open()
     return {
-      sandbox: createPythonSandbox({ folder: world.home, log: silent, ...options }),
+      sandbox: createPythonSandbox({ folder: world.home, log: silent, snapshots, ...options }),
       traits: pythonTraits(join(world.folder, 'a.txt')),
       folder: world.home,
       close: () => world[Symbol.asyncDispose](),

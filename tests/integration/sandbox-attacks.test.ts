@@ -12,7 +12,7 @@ import {
   quietPythonAttacks,
 } from '#tests/sandbox/python-attacks.ts'
 import { shellAttacks } from '#tests/sandbox/shell-attacks.ts'
-import { runJob, silent, World } from '#tests/sandbox/world.ts'
+import { runJob, silent, World, snapshots } from '#tests/sandbox/world.ts'
 
 const machine = await findMachine()
 const long = process.env.SILO_TESTS === 'long'
@@ -25,7 +25,7 @@ describe('attacks of Python behind all walls', () => {
   let sandbox: Sandbox
   beforeAll(async () => {
     world = await World.open()
-    sandbox = createPythonSandbox({ folder: world.home, log: silent })
+    sandbox = createPythonSandbox({ folder: world.home, log: silent, snapshots })
   })
   afterAll(async () => {
     await sandbox[Symbol.asyncDispose]()
@@ -68,6 +68,7 @@ describe.each(machine.deno ? (['node', 'deno'] as const) : (['node'] as const))(
       await using sandbox = createPythonSandbox({
         folder: world.home,
         log: silent,
+        snapshots,
         runtime,
         machine: deno,
       })

@@ -1,12 +1,12 @@
 // A companion with jails that never end: it says `busy` when they run, and waits to be killed.
 import { createPythonSandbox } from '#companion/sandbox/python-sandbox.ts'
 import { createShellSandbox } from '#companion/sandbox/shell-sandbox.ts'
-import { silent } from '#tests/sandbox/world.ts'
+import { silent, snapshots } from '#tests/sandbox/world.ts'
 
 const [home = '', folder = '', walls = ''] = process.argv.slice(2)
 const { signal } = new AbortController()
 const bare = walls === 'bare' ? { machine: {} } : {}
-const python = createPythonSandbox({ folder: home, log: silent, ...bare })
+const python = createPythonSandbox({ folder: home, log: silent, snapshots, ...bare })
 const jobs = [
   python.run({ kind: 'python', code: 'print("busy")\nwhile True: pass', files: [] }, signal),
 ]

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PythonPackages } from '#companion/sandbox/python-packages.ts'
 import { createPythonSandbox } from '#companion/sandbox/python-sandbox.ts'
-import { runJob, silent } from '#tests/sandbox/world.ts'
+import { runJob, silent, snapshots } from '#tests/sandbox/world.ts'
 
 const wheel = 'silo_sums-1.0-py3-none-any.whl'
 const needs = 'silo_digits-2.0-py3-none-any.whl'
@@ -73,7 +73,7 @@ describe('packages of Python', () => {
     expect(await packages.list()).toEqual(['silo_digits', 'silo_sums'])
 
     const folder = join(root, 'home')
-    await using sandbox = createPythonSandbox({ folder, log: silent, packages })
+    await using sandbox = createPythonSandbox({ folder, log: silent, packages, snapshots })
     const probe = await sandbox.probe(options.signal)
     expect(probe.packages).toEqual(['silo_digits', 'silo_sums'])
     const code = 'import silo_sums\nprint(silo_sums.two())'

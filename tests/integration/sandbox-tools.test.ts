@@ -8,14 +8,14 @@ import { findMachine } from '#companion/sandbox/machine.ts'
 import type { FileAccess, LeaveRequest, ToolContext } from '#shared/contracts/tool.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { silent, World } from '#tests/sandbox/world.ts'
+import { silent, World, snapshots } from '#tests/sandbox/world.ts'
 
 const { bwrap } = await findMachine()
 let world: World
 let parts: SandboxParts
 beforeAll(async () => {
   world = await World.open()
-  parts = composeSandbox({ home: world.home, log: silent })
+  parts = composeSandbox({ home: world.home, log: silent, snapshots })
 })
 afterAll(async () => {
   await parts[Symbol.asyncDispose]()

@@ -26,6 +26,9 @@ export const silent: Log = {
   child: () => silent,
 }
 
+/** Making one takes seconds: the tests share them. */
+export const snapshots = join(tmpdir(), `silo-test-snapshots-${process.getuid?.() ?? 0}`)
+
 type End = Extract<SandboxEvent, { type: 'end' }>
 export interface Ran extends End {
   readonly output: string
