@@ -51,7 +51,7 @@ export function readInvoice(
     date: weigh(date, (line) => isoDate(line) === date?.value),
     // A sum that fits cannot have been misread.
     amount: weigh(amount, (line) => !confirmed && amountsIn(line).some(({ value }) => value.toFixed(2) === amount?.value), certain < 1 && !confirmed ? unconfirmed : 1), // prettier-ignore
-    company: weigh(company, (line) => company !== undefined && line.includes(company.value), certain < 1 && looksMisread(company?.value) ? unconfirmed : 1), // prettier-ignore
+    company: weigh(company, (line) => company !== undefined && line.includes(company.value), certain < 1 && (looksMisread(company?.value) || mayHaveAccents.test(company?.value ?? '')) ? unconfirmed : 1), // prettier-ignore
   }
   return {
     likeness: Math.max(0, Math.min(1, points)),
@@ -85,6 +85,10 @@ function linesOf(text: string): string[] {
     .map((line) => line.replace(/\s+/g, ' ').replace(wide, (word) => word.replaceAll(' ', '')).trim())
     .filter(Boolean)
 } // prettier-ignore
+
+/** Firms of countries whose letters bear accents, which the recognisers do not know. */
+const mayHaveAccents =
+  /\b(?:gmbh|ag|kg|ohg|e\.?k|ab|oy|s\.?a(?:\.?r\.?l)?|s\.?r\.?l|s\.?l|lda)\b\.?$/i
 
 /** Digits within a word, a full stop within letters, a lone letter: names have them seldom, misread ones often. */
 function looksMisread(name = ''): boolean {

@@ -1,7 +1,7 @@
 import type { Fact } from '#shared/domain/file-change.ts'
 
-const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位)|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|sold by|issued by|pay to)\b|^from\b/i // prettier-ignore
-const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位)|交款(?:人|单位)|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
+const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位|人)|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|sold by|issued by|pay to)\b|^from\b/i // prettier-ignore
+const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位|人)|交款(?:人|单位)|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
 const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bfacture\b|(?:增值税)?(?:电子)?(?:普通|专用|商业)?发票/gi // prettier-ignore
 /** What marks a firm, in the words of its law. */
 const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:商店|书店|饭店|餐厅|酒家|超市|印刷厂|工厂|旅行社|服务部|门市部|合作社|医院|学校|大学)$|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
@@ -37,13 +37,18 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
       for (const candidate of [rest, ...row.slice(x + 1), ...below]) {
         if (buyerLabel.test(candidate) && candidate.search(buyerLabel) < 2) break
         const value = nameIn(candidate)
-        if (!value) continue
+        if (!value || (found[0] === '收款人' && isPerson(value))) continue
         const whole = wholeName(value, rows.slice(y + 1, y + 1 + reach).flat())
         if (whole) return { value: whole, confidence: 0.85 }
         return { value, confidence: form.test(value) ? 0.97 : 0.75 }
       }
     }
   return undefined
+}
+
+/** Whoever takes the money at a till is a person: two to four characters and no sign of a firm. */
+function isPerson(value: string): boolean {
+  return !form.test(value) && [...value].length <= 4
 }
 
 /** A name that was broken at the end of its line, `…有限责` over `任公司`. */

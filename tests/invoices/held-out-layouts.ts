@@ -3,50 +3,39 @@ import { british, de, dotted, han, long, money, page, rows, sans, serif, spelled
 /** Layouts that nobody looked at, nor at what was read on them, while the reader was written. */
 export const heldOutLayouts: readonly Layout[] = [
   {
-    id: 'zh-consulting',
+    id: 'zh-rental',
     language: 'zh',
-    html: (f) => page(serif, `<div class=two><div><h2>${f.seller}</h2>地址：浙江省杭州市文三路 90 号</div><div class=r><h1>发票</h1>发票号：${f.number.slice(4, 14)}<br>开票日期：${han(f.date)}</div></div><p><b>客户信息</b><br>${f.buyer}<br>上海市杨浦区</p>
-      <table class=lined><tr><th>内容</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, us)}</table><p class=r>小计：${us(f.net)}<br>税金（${f.rate}%）：${us(f.tax)}<br><b>合计：¥${us(f.total)}</b></p><p>付款期限：${han(f.due)}</p>`),
+    html: (f) => page(serif, `<h1 style="text-align:center">电子发票（增值税专用发票）</h1><div class=two><div></div><div class=r>发票号码：${f.number}<br>开票日期：${han(f.date)}</div></div>
+      <table class=lined><tr><td>购买方信息</td><td>名称：${f.buyer}<br>统一社会信用代码/纳税人识别号：91310000MA1K35X27B</td></tr><tr><td>销售方信息</td><td>名称：${f.seller}<br>统一社会信用代码/纳税人识别号：91440300MA5F2X9K3D</td></tr></table>
+      <table class=lined><tr><th>项目名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合　计</td><td></td><td></td><td class=r>¥${money(f.net)}　¥${money(f.tax)}</td></tr><tr><td>价税合计（大写）</td><td>${spelled(f.total)}</td><td colspan=2>（小写）¥${money(f.total)}</td></tr></table><p>备注：租赁期间 ${f.ordered} 至 ${f.due}</p><p>开票人：吴敏</p>`),
   },
   {
-    id: 'zh-roll',
+    id: 'zh-print',
     language: 'zh',
-    html: (f) => page(sans, `<div style="width:420px"><p style="text-align:center"><b>增值税普通发票（卷票）</b></p><p>发票代码：031002600107<br>发票号码：${f.number.slice(0, 8)}<br>销售方名称：${f.seller}<br>纳税人识别号：91440300MA5F2X9K3D<br>开票日期：${f.date}<br>购买方名称：${f.buyer}</p><table>${rows(f, money)}</table>
-      <p>合计金额：￥${money(f.net)}<br>合计税额：￥${money(f.tax)}<br>价税合计（小写）：￥${money(f.total)}<br>价税合计（大写）：${spelled(f.total)}</p></div>`, 'body { font-size: 15px }'),
+    html: (f) => page(sans, `<h1>${f.seller}</h1><p>发票 · 编号 ${f.number.slice(4, 14)}</p><table><tr><td>开票日期</td><td>${f.date}</td></tr><tr><td>客户</td><td>${f.buyer}</td></tr><tr><td>付款到期日</td><td>${f.due}</td></tr></table>
+      <table class=lined><tr><th>描述</th><th>数量</th><th>单价</th><th>总价</th></tr>${rows(f, us)}</table><table><tr><td>不含税合计</td><td class=r>¥${us(f.net)}</td></tr><tr><td>税额 ${f.rate}%</td><td class=r>¥${us(f.tax)}</td></tr><tr><td>应付合计</td><td class=r>¥${us(f.total)}</td></tr></table>`),
   },
   {
-    id: 'zh-fee',
+    id: 'zh-deposit',
     language: 'zh',
-    html: (f) => page(serif, `<h1 style="text-align:center">电子收据</h1><table class=lined><tr><td>收据编号</td><td>${f.number.slice(4, 14)}</td><td>开具日期</td><td>${han(f.date)}</td></tr><tr><td>付款人</td><td>${f.buyer}</td><td>收款人</td><td>${f.seller}</td></tr><tr><td>项目</td><td colspan=3>${f.items[0]!.what}</td></tr><tr><td>金额</td><td>¥${money(f.total)}</td><td colspan=2>${spelled(f.total)}</td></tr></table>`),
+    html: (f) => page(serif, `<h1 style="text-align:center">收　款　收　据</h1><p class=r>${han(f.date)}　No. ${f.number.slice(4, 11)}</p><p>今收到 ${f.buyer}</p><p>交来 ${f.items[0]!.what} 款</p><p>人民币（大写）${spelled(f.total)}　￥${money(f.total)}</p><p>收款单位（财务专用章）：${f.seller}</p><p>会计：罗敏　　出纳：何静　　经手人：刘洋</p>`, 'body { font-size: 15px }'),
   },
   {
-    id: 'zh-export',
-    language: 'zh',
-    html: (f) => page(sans, `<p style="text-align:center;font-size:20px"><b>${f.seller}</b></p><h1 style="text-align:center">形式发票 / INVOICE</h1><table><tr><td>致 To：${f.buyer}</td><td>发票号 Invoice No.：${f.number.slice(0, 10)}</td></tr><tr><td></td><td>日期 Date：${f.date}</td></tr></table>
-      <table class=lined><tr><th>货物 Goods</th><th>数量 Qty</th><th>单价 Price</th><th>金额 Amount</th></tr>${rows(f, us)}</table><p class=r>不含税 Net：USD ${us(f.net)}<br>税 Tax：USD ${us(f.tax)}<br><b>合计 Total Amount：USD ${us(f.total)}</b></p>`),
-  },
-  {
-    id: 'en-agency',
+    id: 'en-lawyer',
     language: 'en',
-    html: (f) => page('"DejaVu Sans Condensed"', `<p style="font-size:22px">${f.seller}</p><p>Studio 4, 19 Wharf Road, London</p><table><tr><td><b>Invoice for</b><br>${f.buyer}<br>12 Valley Road</td><td><b>Invoice ID</b><br>${f.number}</td><td><b>Issue date</b><br>${british(f.date)}</td><td><b>Due date</b><br>${british(f.due)}</td></tr></table>
-      <table class=lined><tr><th>Service</th><th>Qty</th><th>Rate</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Subtotal £${us(f.net)}<br>VAT (${f.rate}%) £${us(f.tax)}<br><b>Amount Due £${us(f.total)}</b></p>`),
+    html: (f) => page('"Liberation Serif"', `<p style="text-align:center;font-size:20px">${f.seller}</p><p style="text-align:center">3 Temple Row, Birmingham</p><p>${f.buyer}<br>12 Valley Road</p><p>${british(f.date)}</p><p><b>Invoice number: ${f.number}</b></p><p>For professional services rendered until ${british(f.ordered)}:</p><table>${rows(f, us)}</table>
+      <p>Fees: £${us(f.net)}<br>VAT at ${f.rate}%: £${us(f.tax)}<br><b>Total now due: £${us(f.total)}</b></p><p>Payment is due by ${british(f.due)}.</p>`, 'body { font-size: 15px }'),
   },
   {
-    id: 'en-store',
+    id: 'en-panel',
     language: 'en',
-    html: (f) => page('"Liberation Sans Narrow"', `<h2>Order invoice</h2><p>Sold by: ${f.seller}<br>VAT number: GB 987 6543 21</p><p>Order date: ${long(f.ordered)}<br>Invoice date: ${long(f.date)}<br>Invoice number: ${f.number}</p><p>Billing address:<br>${f.buyer}<br>12 Valley Road</p>
-      <table class=lined><tr><th>Item</th><th>Qty</th><th>Price</th><th>Item total</th></tr>${rows(f, us)}</table><p class=r>Item subtotal: $${us(f.net)}<br>Sales tax: $${us(f.tax)}<br><b>Grand Total: $${us(f.total)}</b></p>`, 'body { font-size: 16px }'),
+    html: (f) => page('"DejaVu Sans"', `<div class=two><div><h1>INVOICE</h1><p># ${f.number}</p></div><div class=r><b>${f.seller}</b></div></div><div class=two><div>Bill To:<br><b>${f.buyer}</b></div><table><tr><td>Date:</td><td class=r>${long(f.date)}</td></tr><tr><td>Due Date:</td><td class=r>${long(f.due)}</td></tr><tr><td><b>Balance Due:</b></td><td class=r><b>$${us(f.total)}</b></td></tr></table></div>
+      <table class=lined><tr><th>Item</th><th>Quantity</th><th>Rate</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Subtotal: $${us(f.net)}<br>Tax (${f.rate}%): $${us(f.tax)}<br>Total: $${us(f.total)}</p>`, 'body { font-size: 12px }'),
   },
   {
-    id: 'en-workshop',
+    id: 'en-energy',
     language: 'en',
-    html: (f) => page('"Liberation Serif"', `<h1>${f.seller}</h1><p>Unit 7, Mill Estate · Tel 01632 960 001</p><p><b>INVOICE No. ${f.number}</b></p><p>Date: ${british(f.date)}</p><p>To: ${f.buyer}, 12 Valley Road</p><table class=lined><tr><th>Work done</th><th>Qty</th><th>Each</th><th>Cost</th></tr>${rows(f, us)}</table>
-      <table><tr><td>Labour and parts</td><td class=r>${us(f.net)}</td></tr><tr><td>VAT</td><td class=r>${us(f.tax)}</td></tr><tr><td><b>TOTAL</b></td><td class=r><b>£${us(f.total)}</b></td></tr></table><p>Terms: 14 days. Due ${british(f.due)}.</p>`, 'body { font-size: 15px }'),
-  },
-  {
-    id: 'en-swiss',
-    language: 'en',
-    html: (f) => page('"Liberation Sans"', `<div class=two><div>${f.seller}<br>Bahnhofstrasse 1<br>8001 Zürich</div><div class=r>Zürich, ${dotted(f.date)}</div></div><p>${f.buyer}<br>Gartenweg 3</p><h2>Invoice no. ${f.number}</h2><p>Invoice date ${dotted(f.date)}, payable until ${dotted(f.due)}</p>
-      <table class=lined><tr><th>Description</th><th>Qty</th><th>Price</th><th>CHF</th></tr>${rows(f, de)}</table><p class=r>Net amount CHF ${de(f.net)}<br>VAT ${f.rate} % CHF ${de(f.tax)}<br><b>Invoice amount CHF ${de(f.total)}</b></p>`, 'body { font-size: 14px }'),
+    html: (f) => page('"Liberation Sans"', `<h2>${f.seller}</h2><div class=two><p>${f.buyer}<br>Gartenweg 3, 10115 Berlin</p><p class=r>Your invoice<br>Invoice no: ${f.number}<br>Invoice date: ${dotted(f.date)}<br>Supply period: ${dotted(f.ordered)} – ${dotted(f.date)}</p></div>
+      <table class=lined><tr><th>Item</th><th>Units</th><th>Price</th><th>EUR</th></tr>${rows(f, de)}</table><table><tr><td>Sum before VAT</td><td class=r>${de(f.net)} EUR</td></tr><tr><td>VAT ${f.rate} %</td><td class=r>${de(f.tax)} EUR</td></tr><tr><td>Total amount</td><td class=r>${de(f.total)} EUR</td></tr></table><p>We will debit the amount on ${dotted(f.due)}.</p>`, 'body { font-size: 14px }'),
   },
 ] // prettier-ignore
