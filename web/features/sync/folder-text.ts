@@ -37,3 +37,22 @@ export function folderFigures(folder: SyncFolder): string {
 export function deviceName({ devices }: SyncState, id: string): string {
   return devices.find((device) => device.id === id)?.name || id.slice(0, 7)
 }
+
+/** `index.COLLECTION.DEVICE`: what of a collection that device has read. */
+const indexId = /^index\.([^.]+)\.(.+)$/
+
+/** An index bears the name of its collection, where that is known here. */
+export function folderName(
+  { id, label }: SyncFolder,
+  collections: readonly { readonly id: string; readonly name: string }[] = [],
+): string {
+  const collection = indexId.exec(id)?.[1]
+  return collections.find((each) => each.id === collection)?.name ?? label
+}
+
+/** With whom it is kept alike; an index that is received is its device's. */
+export function folderPartners(sync: SyncState, { id, type, devices }: SyncFolder): string[] {
+  const writer = indexId.exec(id)?.[2]
+  if (writer === undefined) return devices.map((device) => deviceName(sync, device))
+  return [type === 'sendonly' ? t('whoMayCopy') : deviceName(sync, writer)]
+}
