@@ -152,8 +152,9 @@ export class Journal {
         const error = changeError(pathOf(step), cause)
         log.warn('a change was not made', { batchId, n: step.n, code: error.code, error: cause })
         // Half of it may be done: a replaced file whose new content had no room.
-        const settled = await settleStep(last).catch(() => last)
-        const known = settled.state === 'done' || settled.state === 'undone'
+        const begun = last.state === 'doing' || last.state === 'undoing'
+        const settled = begun ? await settleStep(last).catch(() => last) : last
+        const known = begun && (settled.state === 'done' || settled.state === 'undone')
         const state = known ? settled.state : onFailure
         records.set({ ...settled, state, error: toWire(error) })
       }

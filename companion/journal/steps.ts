@@ -81,8 +81,10 @@ export async function undoStep(step: StepRecord, deps: StepDeps, note: Note): Pr
     const { kept: _kept, path: _path, error: _error, ...rest } = step
     return { ...rest, state: 'undone', ...(where === undefined ? {} : { path: where }) }
   }
-  note({ ...step, state: 'undoing' })
+  // Only now does anything happen: what is refused before stands as it stood.
+  const begin = (): void => note({ ...step, state: 'undoing' })
   if (change.type === 'make-folder') {
+    begin()
     // What the person has put there since stays, and the folder with it.
     if (path && (await stampOf(path)) && (await isEmptyFolder(path))) await rmdir(path)
     return undone()
@@ -91,6 +93,7 @@ export async function undoStep(step: StepRecord, deps: StepDeps, note: Note): Pr
     if (!kept || !(await stampOf(kept))) throw impossible(change.path, 'ENOENT')
     await deps.guard(change.path)
     const back = await freePath(change.path)
+    begin()
     await mkdir(dirname(back), { recursive: true })
     await moveInto(kept, back)
     return undone(back)
@@ -103,12 +106,14 @@ export async function undoStep(step: StepRecord, deps: StepDeps, note: Note): Pr
   if (change.type === 'move') {
     await deps.guard(change.from)
     const back = await freePath(change.from)
+    begin()
     await mkdir(dirname(back), { recursive: true })
     await moveInto(path, back)
     return undone(back)
   }
   // Its content is still among the blobs; what a person might want of it is kept in the trash as well.
   const aside = await trashPath(path, step, deps.trash)
+  begin()
   await mkdir(dirname(aside), { recursive: true, mode: 0o700 })
   await moveInto(path, aside)
   if (change.type === 'replace' && kept) await moveInto(kept, await freePath(change.path))
