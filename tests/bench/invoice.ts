@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { chromium } from 'playwright'
 import { textOf } from '#companion/compose/document-tools.ts'
 import { composeReader } from '#companion/compose/reader.ts'
-import { readInvoice, type Invoice } from '#companion/invoices/invoice-text.ts'
+import { invoiceLikeness, readInvoice, type Invoice } from '#companion/invoices/invoice-text.ts'
 import { picturedTrust } from '#companion/tools/documents/read-invoices.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { launchOptions } from '#tests/e2e/browser.ts'
@@ -36,6 +36,7 @@ export async function run({ quick }: { quick: boolean }) {
   const browser = await chromium.launch(launchOptions)
   const tallies = { text: tally(), scans: tally(), heldOutText: tally(), heldOutScans: tally() }
   let invoices = 0
+  let taken = 0
   let seconds = 0
   try {
     const page = await browser.newPage({ viewport: { width: 794, height: 1123 }, deviceScaleFactor: 1.6 }) // prettier-ignore
@@ -56,6 +57,7 @@ export async function run({ quick }: { quick: boolean }) {
           const read = readInvoice(text, pictured ? picturedTrust : 1, uncertain)
           seconds += (performance.now() - started) / 1000
           invoices++
+          if (read.likeness >= invoiceLikeness) taken++
           for (const into of [tallies[kind], ...(isHeldOut ? [kind === 'text' ? tallies.heldOutText : tallies.heldOutScans] : [])]) // prettier-ignore
             count(into, facts, read, into === tallies[kind] ? `${layout.id}-${seed} ${kind}` : undefined) // prettier-ignore
           if (process.env.SILO_BENCH_TEXT && misses(facts, read)) console.log(text)
@@ -81,6 +83,7 @@ export async function run({ quick }: { quick: boolean }) {
     confidentlyWrong,
     heldOut: { text: percent(tallies.heldOutText), scans: percent(tallies.heldOutScans) },
     invoices,
+    takenForInvoices: Math.round((taken / invoices) * 1000) / 10,
     unit: '% of fields right',
     secondsEach: Math.round((seconds / invoices) * 100) / 100,
   }
