@@ -91,6 +91,16 @@ export function editsOf(edits: ReadonlyMap<string, RowEdit>): ChangeEdit[] {
   })
 }
 
+/** Facts that have a name in the language of the page: the key of its text. */
+export const factNames: Readonly<
+  Record<string, 'date' | 'amount' | 'company' | 'documentTitle' | undefined>
+> = {
+  date: 'date',
+  amount: 'amount',
+  company: 'company',
+  title: 'documentTitle',
+}
+
 /** The facts worth a column: the known ones first, at most four. */
 export function factKeys(plan: ChangePlan): string[] {
   const found = new Set(plan.changes.flatMap(({ facts }) => Object.keys(facts ?? {})))
