@@ -98,7 +98,7 @@ function looksMisread(name = ''): boolean {
 /** Less likely than this, it is not taken for an invoice. */
 export const invoiceLikeness = 0.6
 
-const numberLabel = /(?:发票号码|发票号|发票编号|票据编号|收据编号|收据号|编号|票号|(?:invoice|receipt|bill) (?:no\.?|number|num\.?|ref(?:erence)?\.?|#)|invoice\s*#|rechnungsnummer|rechnung nr\.?|^no\b\.?|\bno\.?(?=\s*[:：]))[\s:：.|#]*((?=[A-Z0-9/-]*\d)[A-Z0-9][A-Z0-9/-]{2,30})/i // prettier-ignore
+const numberLabel = /(?:发票号码|发票号|发票编号|票据编号|收据编号|收据号|编号|票号|(?:invoice|receipt|bill) (?:no\.?|number|num\.?|ref(?:erence)?\.?|#)|invoice\s*#|rechnungsnummer|rechnung nr\.?|^no\b\.?|\bno\.?(?=\s*[:：])|\bno\.(?=\s*\d{4}))[\s:：.|#]*((?=[A-Z0-9/-]*\d)[A-Z0-9][A-Z0-9/-]{2,30})/i // prettier-ignore
 
 function numberOf(lines: readonly string[]): string | undefined {
   for (const [index, line] of lines.entries()) {

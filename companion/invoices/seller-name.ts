@@ -1,7 +1,7 @@
 import type { Fact } from '#shared/domain/file-change.ts'
 
-const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位|人)|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|sold by|issued by|pay to)\b|^from\b/i // prettier-ignore
-const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位|人)|交款(?:人|单位)|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoice to|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
+const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位|人)|收费单位|开具(?:方|单位)|销售单位|承运方|服务方|卖家|商家|店名|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|merchant|issuer|beneficiary|sold by|issued by|prepared by|pay to|remit to)\b|^from\b/i // prettier-ignore
+const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位|人)|[交缴]款(?:人|单位)|缴费人|购买单位|买家|受票方|托运方|用户|收货(?:方|人)|收件人|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoiced? to|invoice for|issued to|charge to|prepared for|billing address|recipient|\bpayer\b|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
 const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bfacture\b|(?:增值税)?(?:电子)?(?:普通|专用|商业)?发票/gi // prettier-ignore
 /** What marks a firm, in the words of its law. */
 const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:商店|书店|饭店|餐厅|酒家|超市|印刷厂|工厂|旅行社|服务部|门市部|合作社|医院|学校|大学)$|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
@@ -9,7 +9,7 @@ const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工�
 const after = /\s*(?:纳税人识别号|统一社会信用代码|税号|地址|电话|开户行|(?:经手|收款|开票|经办|复核|制单)人|出纳|会计(?!师)|复核|日期|\btel\b|phone|vat (?:no|id|reg)|\btax id|\baddress)|\s+\p{Script=Han}{2,8}[:：]|\s+(?:invoice|receipt|date|due)\b|\s+[·•‧・]\s+|\s+[-–—.]\s+(?=\p{Lu})|\s*[|｜]\s*|\s{3,}/iu // prettier-ignore
 /** Words that only stand before a value. */
 const lead =
-  /^[(（](?:盖章|公章|签章|章)[)）]|^(?:名\s*称|公司名称|信息|seller|vendor|supplier|buyer|name|company)\s*[:：]?\s*/i
+  /^[(（][^)）]{1,12}[)）]\s*[:：]|^(?:名\s*称|公司名称|信息|seller|vendor|supplier|buyer|name|company)\s*[:：]?\s*/i
 /** Words at the top of a paper that name nobody. */
 const noName = /^(?:(?:date|due|invoice|issued?|no)\b.*|original|copy|duplicate|page|paid|date|due|number|receipt|sales receipt|bill|no|commercial|customer copy|thank you.*|.*联|.*收据|机器编号|服务费|通用.*|普通|商业|电子|专用)$|\b(?:street|road|lane|avenue|square)\b|发票|收据/i // prettier-ignore
 const noise = /[[\]{}\\]/g

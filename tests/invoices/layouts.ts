@@ -1,4 +1,5 @@
 import { furtherLayouts } from './further-layouts.ts'
+import { lastLayouts } from './last-layouts.ts'
 import { laterLayouts } from './later-layouts.ts'
 import { moreLayouts } from './more-layouts.ts'
 import { british, de, dotted, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
@@ -160,4 +161,5 @@ TOTAL GBP ${money(f.total).padStart(16)}
   ...moreLayouts,
   ...furtherLayouts,
   ...laterLayouts,
+  ...lastLayouts,
 ] // prettier-ignore
