@@ -65,6 +65,9 @@ test('the permission is asked from a switch, and an empty inbox says what will b
   await local.click()
   await expect(local).toHaveAttribute('aria-checked', 'true')
   await expect(page.getByTestId('push-enabled').getByRole('switch')).toHaveAttribute('aria-checked', 'false') // prettier-ignore
+  await page.getByTestId('open-egress').click()
+  await expect(page).toHaveURL(/\/egress$/)
+  await expect(page.getByTestId('egress-today')).toBeVisible()
   await expect(page.getByTestId('egress-none')).toBeVisible()
 })
 

@@ -69,6 +69,7 @@ export const t = translator({
     engine: 'Engine',
     threads: '{n|thread|threads}',
     egress: 'What left this house',
+    egressOpen: 'Open the list',
     egressText:
       'Questions, answers and documents stay on your devices. Each connection to a machine outside is written here before it is made: model downloads you start, and notifications through push services while those are on. There is no account and no telemetry.',
   },
@@ -138,6 +139,7 @@ export const t = translator({
     engine: '引擎',
     threads: '{n} 线程',
     egress: '离开家的数据',
+    egressOpen: '打开列表',
     egressText:
       '问题、回答和文档只留在您的设备上。每次对外连接都会在发生之前记录于此：您主动下载的模型，以及在开启时经由推送服务的通知。没有账号，也没有遥测。',
   },

@@ -92,7 +92,14 @@ export function listCommands({ go, newChat, shortcuts }: Actions): Command[] {
 function agentPages(go: (href: string) => void): Command[] {
   const agent = { id: 'agent', also: 'agent skills schedules grants mcp 智能体 技能 定时', icon: 'task' } as const // prettier-ignore
   const journal = { id: 'journal', also: 'journal undo changes 日志 撤销', icon: 'undo' } as const
+  const egress = { id: 'egress', also: 'egress network ledger privacy left 联网 隐私 离开', icon: 'sync' } as const // prettier-ignore
   return [
+    {
+      ...egress,
+      label: t('goTo', { page: t('egress') }),
+      group: 'pages',
+      run: () => go('/egress'),
+    },
     { ...agent, label: t('goTo', { page: t('agent') }), group: 'pages', run: () => go('/agent') },
     { ...journal, label: t('goTo', { page: t('journal') }), group: 'pages', run: () => go('/journal') }, // prettier-ignore
   ]
