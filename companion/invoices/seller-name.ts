@@ -3,6 +3,8 @@ import type { Fact } from '#shared/domain/file-change.ts'
 const sellerLabel = /(?:销售方|销货(?:方|单位)|销方|卖方|开票(?:方|单位)|出票(?:方|单位)|收款(?:方|单位|人)|收费单位|开具(?:方|单位)|销售单位|承运方|服务方|卖家|商家|店名|供应商|供货(?:方|单位)|商户)(?:名称|信息)?|bill(?:ed)? from|\b(?:seller|vendor|supplier|payee|merchant|issuer|beneficiary|sold by|issued by|prepared by|pay to|remit to)\b|^from\b/i // prettier-ignore
 const buyerLabel = /购买方|购货(?:方|单位)|购方|买方|客户|顾客|付款(?:方|单位|人)|[交缴]款(?:人|单位)|缴费人|购买单位|买家|受票方|托运方|用户|收货(?:方|人)|收件人|[今兹]收到|抬头|^致\s*[:：]|bill(?:ed)? to|ship to|invoiced? to|invoice for|issued to|charge to|prepared for|billing address|recipient|\bpayer\b|customer|sold to|supply to|\b(?:buyer|client|guest|attn)\b|^to\s*(?:[:：]|$)/i // prettier-ignore
 const titles = /\b(?:tax |vat |commercial |proforma )?invoice\b|\brechnung\b|\bfacture\b|(?:增值税)?(?:电子)?(?:普通|专用|商业)?发票/gi // prettier-ignore
+/** `FREIGHT INVOICE` */
+const headline = /\b(?:[A-Z]{4,}\s+)?(?:INVOICE|RECEIPT)\b/g
 /** What marks a firm, in the words of its law. */
 const form = /有限(?:责任)?公司|股份公司|公司|集团|事务所|工作室|商行|经营部|酒店|(?:商店|书店|饭店|餐厅|酒家|超市|印刷厂|工厂|旅行社|服务部|门市部|合作社|医院|学校|大学)$|(?:^|[\s,&])(?:ltd|limited|inc|llc|llp|plc|gmbh|ag|kg|ohg|s\.?a\.?|s\.?r\.?l|b\.?v|n\.?v|oy|ab|corp(?:oration)?|co)\b\.?/i // prettier-ignore
 /** Where a name ends and something else of the line begins. */
@@ -34,8 +36,7 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
       if (!found) continue
       const rest = cell.slice(found.index + found[0].length).replace(/^[\s:：)）]+/, '')
       const below = rows.slice(y + 1, y + 1 + reach).map((next) => next[Math.min(x, next.length - 1)] ?? '') // prettier-ignore
-      for (const candidate of [rest, ...row.slice(x + 1), ...below]) {
-        if (buyerLabel.test(candidate) && candidate.search(buyerLabel) < 2) break
+      for (const candidate of [...upToBuyer([rest, ...row.slice(x + 1)]), ...upToBuyer(below)]) {
         const value = nameIn(candidate)
         if (!value || (found[0] === '收款人' && isPerson(value))) continue
         const whole = wholeName(value, rows.slice(y + 1, y + 1 + reach).flat())
@@ -44,6 +45,12 @@ function labelled(rows: readonly (readonly string[])[]): Fact | undefined {
       }
     }
   return undefined
+}
+
+/** What stands before a word for the buyer. */
+function upToBuyer(cells: readonly string[]): string[] {
+  const end = cells.findIndex((cell) => buyerLabel.test(cell) && cell.search(buyerLabel) < 2)
+  return end < 0 ? [...cells] : cells.slice(0, end)
 }
 
 /** Whoever takes the money at a till is a person: two to four characters and no sign of a firm. */
@@ -73,7 +80,7 @@ function letterhead(rows: readonly (readonly string[])[]): Fact | undefined {
   const head = rows.slice(0, headLines)
   for (const [y, row] of head.entries())
     for (const [x, cell] of row.entries()) {
-      const value = nameIn(cell.replace(titles, ' '))
+      const value = nameIn(cell.replace(headline, ' ').replace(titles, ' '))
       if (!value || !form.test(value) || isBuyer(rows, y, x)) continue
       // A name without the word of a firm above it may be the seller's, and this the buyer's.
       const above = plainName(rows, y)
@@ -86,9 +93,9 @@ function letterhead(rows: readonly (readonly string[])[]): Fact | undefined {
 /** A name in the first rows, above `end`, that is no word of the form and has no sign of a firm. */
 function plainName(rows: readonly (readonly string[])[], end: number): string {
   for (const [y, row] of rows.slice(0, Math.min(end, 4)).entries()) {
-    const named = row.filter((each) => each.replace(titles, '').trim() !== '')
+    const named = row.filter((each) => each.replace(headline, '').replace(titles, '').trim() !== '')
     const cell = named[0] ?? ''
-    const value = nameIn(cell.replace(titles, ' '))
+    const value = nameIn(cell.replace(headline, ' ').replace(titles, ' '))
     const isAlone = named.length === 1
     const isName = isAlone && value.length > 3 && value.length < 50 && !/\d/.test(value) && !/[:：@]/.test(cell) && !isBuyer(rows, y, 0)
     if (isName && !noName.test(value)) return value

@@ -3,36 +3,35 @@ import { british, de, han, long, money, page, rows, sans, serif, spelled, us, ty
 /** Layouts that nobody looked at, nor at what was read on them, while the reader was written. */
 export const heldOutLayouts: readonly Layout[] = [
   {
-    id: 'zh-school',
+    id: 'zh-ride',
     language: 'zh',
-    html: (f) => page(serif, `<h1 style="text-align:center">收费收据</h1><p>收据号：${f.number.slice(4, 12)}　　　开票日期：${han(f.date)}</p><table class=lined><tr><td>缴费人</td><td colspan=3>${f.buyer}</td></tr><tr><th>收费项目</th><th>数量</th><th>标准</th><th>金额</th></tr>${rows(f, money)}<tr><td>税额</td><td></td><td></td><td class=r>${money(f.tax)}</td></tr><tr><td>合计（大写）</td><td colspan=2>${spelled(f.total)}</td><td class=r>￥${money(f.total)}</td></tr></table><p>收费单位（盖章）：${f.seller}　　经办人：钱进</p>`),
+    html: (f) => page(sans, `<h1 style="text-align:center">电子发票（普通发票）</h1><table><tr><td>发票号码：${f.number}</td><td class=r>开票日期：${han(f.date)}</td></tr></table><div class=two><div>购方名称：${f.buyer}<br>购方税号：91310000MA1K35X27B</div><div>销方名称：${f.seller}<br>销方税号：91440300MA5F2X9K3D</div></div>
+      <table class=lined><tr><th>项目名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合计</td><td></td><td>¥${money(f.net)}</td><td class=r>¥${money(f.tax)}</td></tr></table><p>价税合计（大写）：${spelled(f.total)}　价税合计（小写）：¥${money(f.total)}</p><p>备注：行程日期 ${f.ordered}</p>`),
   },
   {
-    id: 'zh-web',
+    id: 'zh-hardware',
     language: 'zh',
-    html: (f) => page(sans, `<div class=two><h1>电子普通发票</h1><div class=r>号码 ${f.number.slice(0, 12)}<br>日期 ${f.date}</div></div><p>卖家：${f.seller}</p><p>买家：${f.buyer}</p><p>下单时间：${f.ordered}</p>
-      <table class=lined><tr><th>商品</th><th>数量</th><th>单价</th><th>小计</th></tr>${rows(f, us)}</table><p class=r>商品金额 ¥${us(f.net)}</p><p class=r>税额 ¥${us(f.tax)}</p><p class=r><b>实付金额 ¥${us(f.total)}</b></p>`),
+    html: (f) => page(serif, `<p style="font-size:22px"><b>${f.seller}</b></p><p>销售发票</p><p>单据编号：${f.number.slice(4, 14)}　　单据日期：${f.date}</p><p>购货单位：${f.buyer}　　交货日期：${f.due}</p><table class=lined><tr><th>品名规格</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}</table><p>税额：${money(f.tax)}　　价税合计：${money(f.total)}　　大写：${spelled(f.total)}</p><p>制单：李强　审核：王芳</p>`),
   },
   {
-    id: 'zh-unified',
+    id: 'zh-parking',
     language: 'zh',
-    html: (f) => page(serif, `<h1 style="text-align:center">全国统一发票</h1><table class=lined><tr><td>发票代码</td><td>131002620311</td><td>发票号码</td><td>${f.number.slice(0, 8)}</td></tr><tr><td>开票日期</td><td>${han(f.date)}</td><td>机器编号</td><td>499099887766</td></tr><tr><td>购买方名称</td><td colspan=3>${f.buyer}</td></tr><tr><td>购买方税号</td><td colspan=3>91310000MA1K35X27B</td></tr></table>
-      <table class=lined><tr><th>名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}</table><table class=lined><tr><td>金额合计</td><td>${money(f.net)}</td><td>税额合计</td><td>${money(f.tax)}</td></tr><tr><td>价税合计</td><td>¥${money(f.total)}</td><td colspan=2>${spelled(f.total)}</td></tr><tr><td>销售方名称</td><td colspan=3>${f.seller}</td></tr><tr><td>销售方税号</td><td colspan=3>91440300MA5F2X9K3D</td></tr></table>`),
+    html: (f) => page(sans, `<div style="width:400px"><h1 style="text-align:center">收据</h1><p>单位：${f.seller}</p><p>日期：${f.date} 18:20</p><p>票号：${f.number.slice(4, 12)}</p><p>客户：${f.buyer}</p><p>项目：${f.items[0]!.what}</p><p>金额（小写）：￥${money(f.total)}</p><p>金额（大写）：${spelled(f.total)}</p></div>`, 'body { font-size: 16px }'),
   },
   {
-    id: 'en-press',
+    id: 'en-studio',
     language: 'en',
-    html: (f) => page('"Liberation Serif"', `<div class=two><div><b>Issued by</b><br>${f.seller}<br>9 Printers Yard</div><div><b>Issued to</b><br>${f.buyer}<br>12 Valley Road</div></div><h1>Invoice ${f.number}</h1><p>Issued on ${long(f.date)} · due on ${long(f.due)}</p><table class=lined><tr><th>Description</th><th>Qty</th><th>Price</th><th>Amount</th></tr>${rows(f, us)}</table>
-      <table><tr><td>Total before tax</td><td class=r>${us(f.net)}</td></tr><tr><td>Tax</td><td class=r>${us(f.tax)}</td></tr><tr><td><b>Total to pay</b></td><td class=r><b>USD ${us(f.total)}</b></td></tr></table>`, 'body { font-size: 14px }'),
+    html: (f) => page('"Liberation Sans"', `<div class=two><h2>${f.seller}</h2><p class=r>Invoice<br><b>${f.number}</b></p></div><table><tr><th>Billed to</th><th>Date of issue</th><th>Due</th></tr><tr><td>${f.buyer}</td><td>${british(f.date)}</td><td>${british(f.due)}</td></tr></table><table class=lined><tr><th>What</th><th>Qty</th><th>Rate</th><th>Line</th></tr>${rows(f, us)}</table>
+      <p class=r>Subtotal £${us(f.net)}<br>Tax £${us(f.tax)}<br><b>Total £${us(f.total)}</b></p>`, 'body { font-size: 15px }'),
   },
   {
-    id: 'en-clinic',
+    id: 'en-farm',
     language: 'en',
-    html: (f) => page('"Liberation Sans"', `<h1 style="text-align:center">${f.seller}</h1><p style="text-align:center">Reception 01632 960 111</p><table class=lined><tr><td><b>Invoice no.</b> ${f.number}</td><td><b>Date</b> ${british(f.date)}</td></tr><tr><td><b>Client</b> ${f.buyer}</td><td><b>Payment by</b> ${british(f.due)}</td></tr></table><table class=lined><tr><th>Treatment</th><th>Qty</th><th>Fee</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Net £${us(f.net)}</p><p class=r>VAT £${us(f.tax)}</p><p class=r><b>TOTAL £${us(f.total)}</b></p>`, 'body { font-size: 14px }'),
+    html: (f) => page('"DejaVu Serif"', `<h1>INVOICE</h1><p>${f.seller}<br>Lower Farm, Wells</p><p>Customer: ${f.buyer}</p><p>Invoice: ${f.number}<br>Dated: ${long(f.date)}<br>Due: ${long(f.due)}</p><table class=lined><tr><th>Produce</th><th>Qty</th><th>Price</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Net £${us(f.net)}<br>VAT £${us(f.tax)}<br><b>Total £${us(f.total)}</b></p>`, 'body { font-size: 12px }'),
   },
   {
-    id: 'en-freight',
+    id: 'en-broker',
     language: 'en',
-    html: (f) => page('"DejaVu Sans Condensed"', `<table><tr><td><h2>${f.seller}</h2></td><td class=r><h2>FREIGHT INVOICE</h2></td></tr></table><table class=lined><tr><th>Invoice number</th><th>Date</th><th>Shipment</th></tr><tr><td>${f.number}</td><td>${british(f.date)}</td><td>SH-20931</td></tr></table><p>Bill to: ${f.buyer}</p><table class=lined><tr><th>Leg</th><th>Pallets</th><th>Rate</th><th>EUR</th></tr>${rows(f, de)}</table><p class=r>Net ${de(f.net)}<br>VAT ${f.rate} % ${de(f.tax)}<br><b>Total EUR ${de(f.total)}</b></p>`),
+    html: (f) => page('"Liberation Serif"', `<p class=r>Invoice no. ${f.number}<br>${british(f.date)}</p><p><b>To:</b> ${f.buyer}<br><b>From:</b> ${f.seller}</p><table class=lined><tr><th>Fee</th><th>No.</th><th>Each</th><th>Amount</th></tr>${rows(f, de)}</table><p>Sum: ${de(f.net)} EUR</p><p>VAT ${f.rate} %: ${de(f.tax)} EUR</p><p><b>Payable: ${de(f.total)} EUR</b></p>`, 'body { font-size: 15px }'),
   },
 ] // prettier-ignore
