@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { invoiceLikeness, isoDate, readInvoice } from './invoice-text.ts'
+import { isoDate } from './invoice-date.ts'
+import { invoiceLikeness, readInvoice } from './invoice-text.ts'
 
 const total = (words: string, certain?: number) => readInvoice(`发票\n价税合计（大写） ${words} （小写）¥8813.82`, certain).amount! // prettier-ignore
 const dated = (date: string) => readInvoice(`Invoice\nInvoice date: ${date}`).date!.confidence
