@@ -10,6 +10,7 @@ import { encrypt } from './cli/encrypt.ts'
 import { doctor } from './cli/doctor.ts'
 import { ingest } from './cli/ingest.ts'
 import { lan } from './cli/lan.ts'
+import { mcp } from './cli/mcp.ts'
 import { models } from './cli/models.ts'
 import { pair } from './cli/pair.ts'
 import { python } from './cli/python.ts'
@@ -39,6 +40,7 @@ const commands: Record<
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
   vault: { usage: 'usage_vault', options: { repair: { type: 'boolean' } }, run: vault },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
+  mcp: { usage: 'usage_mcp', options: {}, run: mcp },
   python: { usage: 'usage_python', options: {}, run: python },
   pair: { usage: 'usage_pair', options: { role: { type: 'string' } }, run: pair },
   devices: { usage: 'usage_devices', options: {}, run: devices },

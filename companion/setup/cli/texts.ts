@@ -19,6 +19,7 @@ const texts = {
   vault check           Compare the vault's records, index and files; --repair
   models                List, fetch, remove or import models
   python                List or fetch packages for Python in the sandbox
+  mcp                   Serve the vault to MCP clients on this machine, over standard input and output
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
   devices               List, revoke or rename paired devices
   lan                   Serve the app over https in the local network
@@ -39,6 +40,7 @@ const texts = {
   vault check           对照检查知识库的记录、索引和文件；--repair 修复
   models                列出、下载、删除或导入模型
   python                列出或下载沙箱中 Python 可用的软件包
+  mcp                   通过标准输入输出，将知识库提供给本机的 MCP 客户端
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
   devices               列出、移除或重命名已配对设备
   lan                   在局域网中通过 https 提供应用
@@ -113,6 +115,14 @@ Fetches packages (numpy, pandas, matplotlib, …) and what they need, once, for 
       silo python add 软件包… [--json]
 
 为沙箱中的程序一次性下载软件包（numpy、pandas、matplotlib 等）及其依赖。每个文件都按 Pyodide 附带的哈希值核对，所连接的主机会记入“离开家的数据”。`,
+  },
+  usage_mcp: {
+    en: `Usage: silo mcp
+
+Speaks the Model Context Protocol over standard input and output: a program on this machine that starts it may search the vault, list its collections and read documents, with your rights. It writes nothing and opens nothing on the network.`,
+    zh: `用法：silo mcp
+
+通过标准输入输出使用模型上下文协议：启动它的本机程序可以凭您的权限搜索知识库、列出资料集并读取文档。它不写入任何内容，也不打开任何网络端口。`,
   },
   usage_pair: {
     en: `Usage: silo pair [--role owner|member|guest] [--json]
