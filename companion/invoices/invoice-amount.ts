@@ -4,10 +4,12 @@ import { spelledAmount } from './spelled-amount.ts'
 const money = /(?:(CNY|RMB|USD|EUR|GBP|CHF|JPY|HKD|[¥￥$€£])\s*)?(-?\d{1,3}(?:[,. '’]\d{3})+(?:[.,]\d{1,2})?|-?\d+(?:[.,]\d{1,2})?)(?:\s*(CNY|RMB|USD|EUR|GBP|CHF|元|€))?/gi // prettier-ignore
 /** Surest first. */
 const totals = [
-  /价税合计|合计人民币|人民币合计|\(小写\)|(?:grand|invoice) total|total (?:amount )?due|amount due|balance due|total (?:payable|to pay)|total \(?incl|gesamtbetrag|rechnungsbetrag|endbetrag|应付(?:总额|金额|合计)|实付|实收/i, // prettier-ignore
+  /价税合计|合计人民币|人民币合计|\(小写\)|(?:grand|invoice) total|total (?:amount )?due|amount due|balance due|total (?:payable|to pay)|total \(?incl|gesamtbetrag|\bpayable\b\s*[:：]?\s*(?=(?:[A-Z]{3}|[¥￥€£$])?\s*\d[\d.,]*[.,]\d\d)|rechnungsbetrag|endbetrag|应付(?:总额|金额|合计)|实付|实收/i, // prettier-ignore
   /\btotal\b|合计金额|金额合计|总计|总额|总金额|合\s*计|\bamount\b|金额/i,
 ]
 const parts = /sub-?total|\bnet\b|netto|不含税|税前|excl|before tax|\btax\b|\bvat\b|\bgst\b|mwst|税额|税率|discount|shipping|小计|\bunits?\b|单价|qty|quantity|数量/i // prettier-ignore
+/** Days are no amounts. */
+const dates = /\d{1,4}[./-]\d{1,2}[./-]\d{2,4}/g
 const currencies: Record<string, string> = { '¥': 'CNY', '￥': 'CNY', rmb: 'CNY', 元: 'CNY', $: 'USD', '€': 'EUR', '£': 'GBP' } // prettier-ignore
 
 export interface Amount {
@@ -47,14 +49,16 @@ export function amountOf(lines: readonly string[]): Amount {
 
 /** The amounts of a line, in order; the currency is empty where none is said. */
 export function amountsIn(text: string): { value: number; currency: string }[] {
-  return [...text.matchAll(money)].flatMap(([whole, before, digits, after], _, matches) => {
-    const value = numberIn(digits!)
-    const symbol = (before ?? after ?? '').toLowerCase()
-    const marked = symbol !== '' || /[.,]\d{2}$/.test(digits!)
-    // A year or a percentage is no amount, where there is anything better.
-    if (!marked && (matches.length > 1 || /%/.test(text.slice(text.indexOf(whole))))) return []
-    return [{ value, currency: currencies[symbol] ?? symbol.toUpperCase() }]
-  })
+  return [...text.replace(dates, ' ').matchAll(money)].flatMap(
+    ([whole, before, digits, after], _, matches) => {
+      const value = numberIn(digits!)
+      const symbol = (before ?? after ?? '').toLowerCase()
+      const marked = symbol !== '' || /[.,]\d{2}$/.test(digits!)
+      // A year or a percentage is no amount, where there is anything better.
+      if (!marked && (matches.length > 1 || /%/.test(text.slice(text.indexOf(whole))))) return []
+      return [{ value, currency: currencies[symbol] ?? symbol.toUpperCase() }]
+    },
+  )
 }
 
 /** `1,234.56`, `1.234,56`, `1234.5`. */

@@ -44,7 +44,8 @@ function isAmbiguous(text: string): boolean {
 
 /** The first date in a text, as `2026-10-03`. Days and months that could be either are read as day first, but for US words. */
 export function isoDate(text: string): string | undefined {
-  const iso = /((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)/.exec(text)
+  const iso =
+    /((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?:(?!\d)|(?=\d\d:\d\d))/.exec(text)
   if (iso) return day(+iso[1]!, +iso[2]!, +iso[3]!)
   const word = months.map((name) => name.slice(0, 3)).join('|')
   const european = new RegExp(`(\\d{1,2})(?:st|nd|rd|th)?\\.? (${word})[a-z]*\\.?,? ((?:19|20)\\d\\d)`, 'i').exec(text) // prettier-ignore

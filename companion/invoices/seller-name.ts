@@ -129,7 +129,10 @@ function nameIn(text: string): string {
     .replace(lead, '')
     .replace(/^[\s:：]+/, '')
     .replace(lead, '')
-  const value = (cut.split(after)[0] ?? '').replace(/^[\s:：,;|·]+|[\s:：,;|·]+$/g, '')
+  const value = (cut.replace(/^\p{Script=Han}{2,6}\s*[:：]\s*/u, '').split(after)[0] ?? '').replace(
+    /^[\s:：,;|·]+|[\s:：,;|·]+$/g,
+    '',
+  )
   const isName = value.length > 1 && value.length <= 80 && /\p{L}{2}/u.test(value)
   return isName && !sellerLabel.test(value) && !/^\S+@|^https?:/.test(value) ? value : ''
 }

@@ -1,37 +1,37 @@
-import { british, de, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
+import { british, han, long, money, page, rows, sans, serif, spelled, us, type Layout } from './print.ts' // prettier-ignore
 
 /** Layouts that nobody looked at, nor at what was read on them, while the reader was written. */
 export const heldOutLayouts: readonly Layout[] = [
   {
-    id: 'zh-ride',
+    id: 'zh-office',
     language: 'zh',
-    html: (f) => page(sans, `<h1 style="text-align:center">电子发票（普通发票）</h1><table><tr><td>发票号码：${f.number}</td><td class=r>开票日期：${han(f.date)}</td></tr></table><div class=two><div>购方名称：${f.buyer}<br>购方税号：91310000MA1K35X27B</div><div>销方名称：${f.seller}<br>销方税号：91440300MA5F2X9K3D</div></div>
-      <table class=lined><tr><th>项目名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合计</td><td></td><td>¥${money(f.net)}</td><td class=r>¥${money(f.tax)}</td></tr></table><p>价税合计（大写）：${spelled(f.total)}　价税合计（小写）：¥${money(f.total)}</p><p>备注：行程日期 ${f.ordered}</p>`),
+    html: (f) => page(serif, `<h1 style="text-align:center">增值税普通发票</h1><table><tr><td>No ${f.number.slice(0, 8)}</td><td class=r>开票日期：${han(f.date)}</td></tr></table><table class=lined><tr><td>购买方</td><td>名称：${f.buyer}<br>纳税人识别号：91310000MA1K35X27B<br>开户行及账号：工商银行 1001 2233</td></tr></table>
+      <table class=lined><tr><th>货物或应税劳务、服务名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}<tr><td>合计</td><td></td><td></td><td class=r>¥${money(f.net)}</td></tr><tr><td>税率 ${f.rate}%</td><td></td><td>税额</td><td class=r>¥${money(f.tax)}</td></tr><tr><td>价税合计（大写）</td><td colspan=2>⊗${spelled(f.total)}</td><td>（小写）¥${money(f.total)}</td></tr></table>
+      <table class=lined><tr><td>销售方</td><td>名称：${f.seller}<br>纳税人识别号：91440300MA5F2X9K3D<br>开户行及账号：建设银行 4400 1122</td></tr></table><p>收款人：张丽　复核：刘强　开票人：陈静　销售方：（章）</p>`),
   },
   {
-    id: 'zh-hardware',
+    id: 'zh-express',
     language: 'zh',
-    html: (f) => page(serif, `<p style="font-size:22px"><b>${f.seller}</b></p><p>销售发票</p><p>单据编号：${f.number.slice(4, 14)}　　单据日期：${f.date}</p><p>购货单位：${f.buyer}　　交货日期：${f.due}</p><table class=lined><tr><th>品名规格</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}</table><p>税额：${money(f.tax)}　　价税合计：${money(f.total)}　　大写：${spelled(f.total)}</p><p>制单：李强　审核：王芳</p>`),
+    html: (f) => page(sans, `<h1>电子发票</h1><table><tr><td>发票号码</td><td>${f.number}</td></tr><tr><td>开票日期</td><td>${han(f.date)}</td></tr><tr><td>销售方名称</td><td>${f.seller}</td></tr><tr><td>购买方名称</td><td>${f.buyer}</td></tr></table><table class=lined><tr><th>项目名称</th><th>数量</th><th>单价</th><th>金额</th></tr>${rows(f, money)}</table><p>金额：¥${money(f.net)}　税额：¥${money(f.tax)}</p><p>价税合计：¥${money(f.total)}</p><p>大写：${spelled(f.total)}</p>`),
   },
   {
-    id: 'zh-parking',
+    id: 'zh-handed',
     language: 'zh',
-    html: (f) => page(sans, `<div style="width:400px"><h1 style="text-align:center">收据</h1><p>单位：${f.seller}</p><p>日期：${f.date} 18:20</p><p>票号：${f.number.slice(4, 12)}</p><p>客户：${f.buyer}</p><p>项目：${f.items[0]!.what}</p><p>金额（小写）：￥${money(f.total)}</p><p>金额（大写）：${spelled(f.total)}</p></div>`, 'body { font-size: 16px }'),
+    html: (f) => page(serif, `<h1 style="text-align:center">收　据</h1><p class=r>${han(f.date)}　　№ ${f.number.slice(4, 11)}</p><p>兹收到 ${f.buyer}</p><p>交来：${f.items[0]!.what}</p><p>金额（大写）：${spelled(f.total)}　　¥：${money(f.total)}</p><div class=two><p>收款单位（盖章）：${f.seller}</p><p>收款人：何静</p></div>`, 'body { font-size: 16px }'),
   },
   {
-    id: 'en-studio',
+    id: 'en-design',
     language: 'en',
-    html: (f) => page('"Liberation Sans"', `<div class=two><h2>${f.seller}</h2><p class=r>Invoice<br><b>${f.number}</b></p></div><table><tr><th>Billed to</th><th>Date of issue</th><th>Due</th></tr><tr><td>${f.buyer}</td><td>${british(f.date)}</td><td>${british(f.due)}</td></tr></table><table class=lined><tr><th>What</th><th>Qty</th><th>Rate</th><th>Line</th></tr>${rows(f, us)}</table>
-      <p class=r>Subtotal £${us(f.net)}<br>Tax £${us(f.tax)}<br><b>Total £${us(f.total)}</b></p>`, 'body { font-size: 15px }'),
+    html: (f) => page('"Liberation Sans"', `<h1>Invoice</h1><div class=two><div><b>${f.seller}</b><br>31 Canal Walk<br>VAT ID GB123456789</div><div>Invoice number: ${f.number}<br>Invoice date: ${long(f.date)}<br>Payment terms: 30 days<br>Due date: ${long(f.due)}</div></div><p><b>Client:</b> ${f.buyer}</p><table class=lined><tr><th>Description</th><th>Hours</th><th>Rate</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Subtotal €${us(f.net)}<br>VAT (${f.rate}%) €${us(f.tax)}<br><b>Total €${us(f.total)}</b></p>`, 'body { font-size: 14px }'),
   },
   {
-    id: 'en-farm',
+    id: 'en-telecom',
     language: 'en',
-    html: (f) => page('"DejaVu Serif"', `<h1>INVOICE</h1><p>${f.seller}<br>Lower Farm, Wells</p><p>Customer: ${f.buyer}</p><p>Invoice: ${f.number}<br>Dated: ${long(f.date)}<br>Due: ${long(f.due)}</p><table class=lined><tr><th>Produce</th><th>Qty</th><th>Price</th><th>Amount</th></tr>${rows(f, us)}</table><p class=r>Net £${us(f.net)}<br>VAT £${us(f.tax)}<br><b>Total £${us(f.total)}</b></p>`, 'body { font-size: 12px }'),
+    html: (f) => page('"DejaVu Sans"', `<h2>${f.seller}</h2><p>Your monthly bill</p><table class=lined><tr><td>Invoice number</td><td>${f.number}</td></tr><tr><td>Invoice date</td><td>${british(f.date)}</td></tr><tr><td>Billing period</td><td>${british(f.ordered)} – ${british(f.date)}</td></tr><tr><td>Customer</td><td>${f.buyer}</td></tr></table><table class=lined><tr><th>Service</th><th>Units</th><th>Price</th><th>Charge</th></tr>${rows(f, us)}</table><table><tr><td>Charges before VAT</td><td class=r>£${us(f.net)}</td></tr><tr><td>VAT</td><td class=r>£${us(f.tax)}</td></tr><tr><td><b>Total amount due</b></td><td class=r><b>£${us(f.total)}</b></td></tr></table>`, 'body { font-size: 12px }'),
   },
   {
-    id: 'en-broker',
+    id: 'en-letter',
     language: 'en',
-    html: (f) => page('"Liberation Serif"', `<p class=r>Invoice no. ${f.number}<br>${british(f.date)}</p><p><b>To:</b> ${f.buyer}<br><b>From:</b> ${f.seller}</p><table class=lined><tr><th>Fee</th><th>No.</th><th>Each</th><th>Amount</th></tr>${rows(f, de)}</table><p>Sum: ${de(f.net)} EUR</p><p>VAT ${f.rate} %: ${de(f.tax)} EUR</p><p><b>Payable: ${de(f.total)} EUR</b></p>`, 'body { font-size: 15px }'),
+    html: (f) => page('"Liberation Serif"', `<p class=r>${f.seller}<br>2 Church Hill, York</p><p>${f.buyer}<br>12 Valley Road</p><p class=r>${long(f.date)}</p><h2>Invoice No. ${f.number}</h2><p>We thank you for your order and invoice you as follows:</p><table class=lined><tr><th>Item</th><th>Qty</th><th>Price</th><th>Total</th></tr>${rows(f, us)}</table><p class=r>Net amount: $${us(f.net)}<br>Tax ${f.rate}%: $${us(f.tax)}<br><b>Invoice total: $${us(f.total)}</b></p><p>Please pay within 30 days.</p>`, 'body { font-size: 15px }'),
   },
 ] // prettier-ignore
