@@ -13,7 +13,7 @@ import { Syncthing, syncthingMissing } from '#tests/syncthing.ts'
 const missing = syncthingMissing()
 const own = { deviceName: 'silo', clientVersion: 'test' }
 const none = new AbortController().signal
-const waitMs = 30_000
+const waitMs = 75_000
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -101,7 +101,7 @@ describe('with the real Syncthing', () => {
 
   test.for(['metadata', 'always'])(
     'files go both ways over a connection that we dial, with compression %s',
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async (compression) => {
       const { identity, id } = await silo()
       const { syncthing, path } = await stock(id, 'tcp://127.0.0.1:1', compression)
@@ -140,7 +140,7 @@ describe('with the real Syncthing', () => {
 
   test(
     'it dials us, is known by its certificate, and a stranger is told apart',
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async () => {
       const { identity, id } = await silo()
       const known = new Set<string>()
@@ -175,7 +175,7 @@ describe('with the real Syncthing', () => {
     },
   )
 
-  test('another device at the address is not spoken to', { timeout: 60_000 }, async () => {
+  test('another device at the address is not spoken to', { timeout: 240_000 }, async () => {
     const { identity, id } = await silo()
     const { syncthing } = await stock(id, 'tcp://127.0.0.1:1')
     const { port } = new URL(syncthing.address.replace('tcp', 'http'))
