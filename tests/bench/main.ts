@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { findBrowser } from '#companion/setup/browser.mjs'
 
 const names = [
+  'agent',
   'engine',
   'ingest',
   'intent',

@@ -149,7 +149,7 @@ function linkModel(path: string, at: string): void {
 
 export interface AgentWorldOptions {
   /** In place of the fake engine. */
-  readonly realModel?: 'qwen2.5-coder-0.5b'
+  readonly realModel?: 'qwen2.5-coder-0.5b' | 'qwen2.5-coder-1.5b'
   readonly reply?: (request: GenerateRequest) => string
   readonly tools?: readonly AnyTool[]
   readonly skills?: readonly AnySkill[]
