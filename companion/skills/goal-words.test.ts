@@ -19,4 +19,15 @@ describe('what an instruction says plainly', () => {
     expect(goalWords('the files of the past week', now).span?.since).toBe(now - 7 * 24 * 3600 * 1000) // prettier-ignore
     expect(goalWords('the files', now).span).toBeUndefined()
   })
+
+  test('the name of a folder is no time', () => {
+    for (const goal of [
+      'Zip ~/Finance/2025/Q2 into ~/old.zip',
+      '把 ~/财务/2025年/3月 压缩成 ~/a.zip',
+    ])
+      expect(goalWords(goal, now).span).toBeUndefined()
+    expect(goalWords('File the invoices of March 2026 from ~/in in ~/out/2025', now).span).toEqual(
+      goalWords('File the invoices of March 2026 from ~/in in ~/out', now).span,
+    )
+  })
 })

@@ -26,7 +26,11 @@ export function goalWords(goal: string, now: number): GoalWords {
   for (const match of goal.matchAll(quoted)) if (/[/\\~]/.test(match[1]!)) add(match.index + 1, match[1]!) // prettier-ignore
   for (const match of goal.matchAll(path)) if (match[0] !== '/') add(match.index, match[0])
   for (const match of goal.matchAll(known)) add(match.index, match[0].replace(/ folder$|(?:文件夹|目录)$/i, '')) // prettier-ignore
-  const time = rolling(goal, now) ?? timeExpressions(goal, new Date(now))[0]
+  // A folder may be called 2026 or Q2 and says nothing of when.
+  let said = goal
+  for (const { at, text } of found)
+    if (/[/\\]/.test(text)) said = said.slice(0, at) + ' '.repeat(text.length) + said.slice(at + text.length) // prettier-ignore
+  const time = rolling(said, now) ?? timeExpressions(said, new Date(now))[0]
   return {
     paths: found.toSorted((a, b) => a.at - b.at).map(({ text }) => text),
     ...(time ? { span: time.span } : {}),
