@@ -187,7 +187,8 @@ function unapprovedIn(
   root: string,
 ): string[] {
   const named = new Set(approved.flatMap((change) => (change.type === 'move' ? [change.from, change.to] : [change.path]))) // prettier-ignore
-  const isNamed = (path: string): boolean => named.has(join(root, path))
+  // Where an approved name is taken, the journal numbers it.
+  const isNamed = (path: string): boolean => named.has(join(root, path.replace(/ \(\d+\)(?=\.\w+$)/, ''))) // prettier-ignore
   const changed = [
     ...before.filter((path) => !after.includes(path)),
     ...after.filter((path) => !before.includes(path)),
