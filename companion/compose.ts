@@ -158,12 +158,13 @@ async function build(
     log,
   })
   closers.push(() => retrieval[Symbol.asyncDispose]())
+  const guarded = team.guard(retrieval)
   const chat = new ChatService(
     {
       conversations,
       artifacts,
       models: engines.chat,
-      vault: team.guard(retrieval),
+      vault: guarded,
       settings: () => settings.get(),
       log,
     },
@@ -265,7 +266,6 @@ async function build(
   })
 
   const clips = new Clips(notes)
-  const search = team.guard(retrieval)
   const tools = composeAgentTools({
     home,
     config,
@@ -275,7 +275,7 @@ async function build(
     gate: egress.gate,
     clips,
     notes,
-    search: (request, signal) => search.search(request, signal),
+    search: (request, signal) => guarded.search(request, signal),
     secrets,
     changes,
   })

@@ -1,7 +1,12 @@
 import * as v from 'valibot'
-import type { Tool, ToolContext } from '#shared/contracts/tool.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
-import { copyName, readDocument, type DocumentToolDeps } from './document-copy.ts'
+import type { Tool } from '#shared/contracts/tool.ts'
+import {
+  copyName,
+  readCopy,
+  readEach,
+  type DocumentContent,
+  type DocumentToolDeps,
+} from './document-copy.ts'
 
 /** Characters of the beginning that are given. */
 const headLength = 1500
@@ -45,11 +50,9 @@ export function createDocumentFactsTool(deps: DocumentToolDeps): Tool<DocumentFa
     },
     input: inputSchema,
     async call({ paths }, context) {
-      const documents: DocumentFacts[] = []
-      for (const [index, path] of paths.entries()) {
-        context.progress(index, paths.length, path.split(/[/\\]/).at(-1))
-        documents.push(await factsOf(path, deps, context))
-      }
+      const documents: DocumentFacts[] = await readEach(paths, context, async (entry) =>
+        factsIn(await readCopy(entry, deps.folder, context, deps.extract)),
+      )
       const read = documents.filter(({ problem }) => problem === undefined).length
       const summary = context.language === 'zh' ? `${read} 个文档` : `${read} ${read === 1 ? 'document' : 'documents'}` // prettier-ignore
       return { data: { documents }, summary }
@@ -57,24 +60,13 @@ export function createDocumentFactsTool(deps: DocumentToolDeps): Tool<DocumentFa
   }
 }
 
-async function factsOf(named: string, deps: DocumentToolDeps, context: ToolContext): Promise<DocumentFacts> {
-  const { path, size, modifiedAt } = await context.files.stat(named, context.signal)
-  const known = { path, size, modifiedAt }
-  try {
-    const { content } = await readDocument(path, deps, context)
-    const { kind, title, author, date, pages, text } = content
-    return {
-      ...known,
-      kind,
-      ...(title && !title.startsWith(copyName) ? { title: title.slice(0, 200) } : {}),
-      ...(author ? { author } : {}),
-      ...(date === undefined ? {} : { date: new Date(date).toISOString().slice(0, 10) }),
-      ...(pages === undefined ? {} : { pages }),
-      head: text.slice(0, headLength).toWellFormed(),
-    }
-  } catch (cause) {
-    context.signal.throwIfAborted()
-    if (cause instanceof SiloError) return { ...known, problem: cause.code }
-    throw cause
+function factsIn({ kind, title, author, date, pages, text }: DocumentContent) {
+  return {
+    kind,
+    ...(title && !title.startsWith(copyName) ? { title: title.slice(0, 200) } : {}),
+    ...(author ? { author } : {}),
+    ...(date === undefined ? {} : { date: new Date(date).toISOString().slice(0, 10) }),
+    ...(pages === undefined ? {} : { pages }),
+    head: text.slice(0, headLength).toWellFormed(),
   }
-} // prettier-ignore
+}

@@ -1,9 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { extname, join } from 'node:path'
 import * as v from 'valibot'
 import { invoiceLikeness, readInvoice, type Invoice } from '#companion/invoices/invoice-text.ts'
-import type { Tool, ToolContext } from '#shared/contracts/tool.ts'
-import { SiloError } from '#shared/errors/silo-error.ts'
+import type { Tool } from '#shared/contracts/tool.ts'
+import { readCopy, readEach } from './document-copy.ts'
 
 /** Text of a document; whether it was read from pictures, and which stretches of it without certainty. */
 export type ReadText = (
@@ -51,35 +49,13 @@ export function createReadInvoicesTool(deps: ReadInvoicesDeps): Tool<ReadInvoice
     },
     input: inputSchema,
     async call({ paths }, context) {
-      const documents: ReadDocument[] = []
-      for (const [index, path] of paths.entries()) {
-        context.progress(index, paths.length, path.split(/[/\\]/).at(-1))
-        documents.push(await readOne(path, deps, context))
-      }
+      const documents: ReadDocument[] = await readEach(paths, context, async (entry) => {
+        const { text, uncertain, pictured } = await readCopy(entry, deps.folder, context, deps.read)
+        return { invoice: readInvoice(text, pictured ? picturedTrust : 1, uncertain) }
+      })
       const found = documents.filter((each) => 'invoice' in each && each.invoice.likeness >= invoiceLikeness).length // prettier-ignore
       const summary = context.language === 'zh' ? `${found} 张发票` : `${found} ${found === 1 ? 'invoice' : 'invoices'}` // prettier-ignore
       return { data: { documents }, summary }
     },
   }
 }
-
-async function readOne(named: string, { read, folder }: ReadInvoicesDeps, { files, signal }: ToolContext): Promise<ReadDocument> {
-  const { path, size, modifiedAt } = await files.stat(named, signal)
-  const facts = { path, size, modifiedAt }
-  if (size === 0) return { ...facts, problem: 'file_no_text' }
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const place = await mkdtemp(join(folder, 'read-'))
-  try {
-    // The reader opens by name: it gets a copy of what was checked.
-    const copy = join(place, `document${extname(path).toLowerCase()}`)
-    await files.copyTo(path, copy, signal)
-    const { text, uncertain, pictured } = await read(copy, signal)
-    return { ...facts, invoice: readInvoice(text, pictured ? picturedTrust : 1, uncertain) } // prettier-ignore
-  } catch (cause) {
-    signal.throwIfAborted()
-    if (cause instanceof SiloError) return { ...facts, problem: cause.code }
-    throw cause
-  } finally {
-    await rm(place, { recursive: true, force: true })
-  }
-} // prettier-ignore

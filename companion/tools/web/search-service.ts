@@ -9,6 +9,8 @@ type Kept = v.InferOutput<typeof keptSchema>
 /** The search service that the person uses; none by default. Its key is kept with the other secrets. */
 export class SearchService {
   readonly #file: SecretText
+  /** What the file says: it is asked for with every list of tools. */
+  #kept: Kept | undefined
 
   constructor(file: SecretText) {
     this.#file = file
@@ -16,6 +18,11 @@ export class SearchService {
 
   /** With the key, for the one who asks the service. A damaged file is no service. */
   get(): Kept {
+    this.#kept ??= this.#read()
+    return this.#kept
+  }
+
+  #read(): Kept {
     const text = this.#file.read()
     if (text === undefined) return { kind: 'none' }
     try {
@@ -46,6 +53,7 @@ export class SearchService {
         ...(needsKey ? { key: kept } : {}),
       }),
     )
+    this.#kept = undefined
     return this.shown()
   }
 }
