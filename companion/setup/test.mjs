@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
 import { ensureBubblewrap } from './bubblewrap.mjs'
 import { ensureInstalled } from './install.mjs'
 import { fail, node, root, run, say } from './process.mjs'
 import { ensureSyncthing } from './syncthing.mjs'
+import { readPlaywright, readVitest } from './test-report.mjs'
 import { ensureWebBuilt } from './web-build.mjs'
 
 /**
@@ -23,6 +24,8 @@ for (const name of asked)
 
 const bin = (name, file) => join('node_modules', name, file)
 const total = { passed: 0, failed: 0 }
+/** What did not pass at once: said again at the end, where it is looked for. */
+const problems = []
 const count = (passed, failed) => {
   total.passed += passed
   total.failed += failed
@@ -41,6 +44,8 @@ for (const name of chosen) {
   const seconds = Math.round((Date.now() - started) / 1000)
   say(`── ${name}: ${total.failed > before ? 'FAILED' : 'ok'} (${seconds} s)`)
 }
+for (const [kind, { file, reasons }] of problems)
+  say(`${kind}: ${relative(root, file)}\n    ${reasons.join('\n    ')}`)
 say(`${total.passed} passed, ${total.failed} failed`)
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)
 
@@ -70,7 +75,23 @@ async function unit(files = []) {
   // Without it the tests that need it fail and say so.
   await ensureSyncthing()
   await ensureBubblewrap()
-  await counted(
+  const first = await vitest(files)
+  // What fails once among all the others has a second try by itself, and is named in any case.
+  const failing = first.failures.map(({ file }) => file)
+  const again = failing.length > 0 && failing.length <= 5 ? await vitest(failing) : undefined
+  const lasting = again?.failures ?? first.failures
+  const flaky = first.failures.filter(({ file }) => !lasting.some((each) => each.file === file))
+  problems.push(...flaky.map((each) => ['flaky', each]), ...lasting.map((each) => ['failed', each]))
+  count(first.passed + sum(flaky), (again ?? first).unread + sum(lasting))
+}
+
+function sum(failures) {
+  return failures.reduce((all, each) => all + each.count, 0)
+}
+
+/** Runs vitest. `unread` is 1 where it left no report or failed in a way that the report does not tell. */
+async function vitest(files) {
+  const report = await reported(
     'vitest',
     [
       bin('vitest', 'vitest.mjs'),
@@ -81,12 +102,10 @@ async function unit(files = []) {
       '--outputFile=test-results/vitest.json',
     ],
     'vitest.json',
-    (report) => [
-      report.numPassedTests,
-      // A file that could not be loaded has no tests of its own to fail.
-      Math.max(report.numFailedTests, report.numFailedTestSuites > 0 ? 1 : 0),
-    ],
   )
+  if (!report) return { passed: 0, failed: 0, failures: [], unread: 1 }
+  const result = readVitest(report.content)
+  return { ...result, unread: report.code !== 0 && result.failed === 0 ? 1 : 0 }
 }
 
 /** The files named `*.long.*`; with SILO_LONG_TESTS=1 also those that have more to do then. */
@@ -126,29 +145,25 @@ async function chromium() {
 
 async function e2e() {
   if (!(await chromium())) return
-  await counted(
+  const report = await reported(
     'playwright',
     [bin('@playwright/test', 'cli.js'), 'test'],
     'report.json',
-    (report) => [
-      report.stats.expected + report.stats.flaky,
-      report.stats.unexpected + (report.errors?.length ?? 0),
-    ],
   )
+  if (!report) return count(0, 1)
+  const { passed, failed, failures } = readPlaywright(report.content)
+  problems.push(...failures.map((each) => ['failed', each]))
+  count(passed, report.code === 0 ? failed : Math.max(failed, 1))
 }
 
-/** Runs one test runner and adds what its JSON report counts; no report is a failure. */
-async function counted(name, args, reportName, read) {
+/** Runs one test runner; what its JSON report says and its exit code, or undefined where it left none. */
+async function reported(name, args, reportName) {
   const path = join(root, 'test-results', reportName)
   rmSync(path, { force: true })
   const { code } = await run(node, args, { timeoutMs: 40 * minute })
-  if (!existsSync(path)) {
-    say(code === 124 ? `${name} ran out of time.` : `${name} left no report.`)
-    count(0, 1)
-    return
-  }
-  const [passed, failed] = read(JSON.parse(readFileSync(path, 'utf8')))
-  count(passed, code !== 0 ? Math.max(failed, 1) : failed)
+  if (existsSync(path)) return { code, content: JSON.parse(readFileSync(path, 'utf8')) }
+  say(code === 124 ? `${name} ran out of time.` : `${name} left no report.`)
+  return undefined
 }
 
 async function fetchTestModels() {
