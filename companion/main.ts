@@ -1,3 +1,4 @@
+import './setup/heap.ts'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startCompanion, type Companion } from './compose.ts'
