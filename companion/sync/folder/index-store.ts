@@ -67,6 +67,9 @@ const sql = {
   localNames: `SELECT ${short} FROM sync_files
     WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
     ORDER BY name LIMIT ?`,
+  localNamesBefore: `SELECT ${short} FROM sync_files
+    WHERE folder = ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
+    ORDER BY name DESC LIMIT ?`,
   upsert: `INSERT INTO sync_files (folder, device, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (folder, name, device) DO UPDATE SET sequence = excluded.sequence, flags = excluded.flags,
          version = excluded.version, type = excluded.type, size = excluded.size, modified_s = excluded.modified_s,
@@ -143,6 +146,15 @@ export class IndexStore {
     const low = folder === '' ? '' : `${folder}/`
     return this.#prepare(sql.localNames)
       .all(this.#folder, low, after, folder === '' ? '\u{10ffff}' : `${folder}0`, limit)
+      .map((row) => shortOf(row))
+  }
+
+  /** The same from the last name up, so that what is in a directory comes before it: those before `before`. */
+  localNamesBefore(folder: string, before: string | undefined, limit: number): ShortRow[] {
+    const low = folder === '' ? '' : `${folder}/`
+    const high = folder === '' ? '\u{10ffff}' : `${folder}0`
+    return this.#prepare(sql.localNamesBefore)
+      .all(this.#folder, low, before ?? high, limit)
       .map((row) => shortOf(row))
   }
 

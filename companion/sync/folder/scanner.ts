@@ -67,7 +67,9 @@ class Scan {
   readonly #temporaries: string[] = []
   readonly #files: Suspect[] = []
   readonly #others: Suspect[] = []
-  #stats: { name: string; stat: string }[] = []
+  #stats: { name: string; stat: string; sequence: number }[] = []
+  /** Directories that keep something in them for now, so that they cannot be recorded as gone. */
+  readonly #held = new Set<string>()
   #vanished = false
   /** Manifests were not recorded, because files they may name vanished. */
   heldBack = false
@@ -154,8 +156,11 @@ class Scan {
     }
     if (dataset && type === 'receiveonly' && !known) return
     const suspect = { entry, sequence: known?.sequence ?? 0 }
-    if (entry.type !== fileType.file) this.#others.push(suspect)
-    else {
+    if (entry.type !== fileType.file) {
+      // The listing may be older than the record: a directory that was deleted by sync just now must not come back.
+      if (suspect.sequence > this.#begun) this.#again.add(entry.name)
+      else this.#others.push(suspect)
+    } else {
       const blockSize = known && !known.deleted ? index.local(entry.name)?.blockSize : undefined
       this.#files.push({ ...suspect, ...(blockSize ? { blockSize } : {}) })
     }
@@ -250,7 +255,7 @@ class Scan {
       if (hashed?.fresh) this.#again.add(entry.name)
       const change = this.#changeOf(entry, known, hashed, stat)
       if (change) changes.push(change)
-      else if (known && known.stat !== stat) this.#stats.push({ name: entry.name, stat })
+      else if (known && known.stat !== stat) this.#stats.push({ name: entry.name, stat, sequence })
     }
     if (this.#stats.length > listLimit) this.#rememberStats()
     if (changes.length === 0) return
@@ -261,8 +266,13 @@ class Scan {
 
   /** Unchanged, but not as it was on disk: what waits for the state there can go on. */
   #rememberStats(): void {
-    this.#context.index.putStats(this.#stats)
-    this.#context.localChanged(this.#stats.map(({ name }) => name))
+    const { index } = this.#context
+    // What was put there by sync meanwhile has a state of its own.
+    const stats = this.#stats.filter(
+      ({ name, sequence }) => index.localShort(name)?.sequence === sequence,
+    )
+    index.putStats(stats)
+    this.#context.localChanged(stats.map(({ name }) => name))
     this.#stats = []
   }
 
@@ -330,31 +340,44 @@ class Scan {
     return file && isSame(found, file) ? file : undefined
   }
 
-  /** Names that are recorded but were not seen. */
+  /**
+   * Names that are recorded but were not seen. From the last up: whatever ends this half-way, and whoever takes the
+   * records in order, nothing in a directory is recorded as gone after it.
+   */
   async #missing(scope: string): Promise<void> {
-    const { index, ignores, busy } = this.#context
-    const single = scope === '' ? undefined : index.localShort(scope)
-    let page: ShortRow[] = single && !single.deleted ? [single] : []
-    for (let after = ''; ;) {
-      page = [...page, ...index.localNames(scope, after, listLimit)]
+    const { index } = this.#context
+    for (let before: string | undefined; ;) {
+      const page = index.localNamesBefore(scope, before, listLimit)
       if (page.length === 0) break
-      const ignoredNow: LocalFile[] = []
-      const candidates: ShortRow[] = []
-      for (const row of page) {
-        if (this.#seen.has(row.name) || row.sequence > this.#begun || busy.has(row.name)) continue
-        if (this.#failed.some((folder) => row.name.startsWith(`${folder}/`))) continue
-        if (ignores.ignores(row.name)) {
-          if (!row.ignored) ignoredNow.push({ ...index.local(row.name)!, ignored: true })
-        } else candidates.push(row)
-      }
-      await this.#remove(candidates)
-      if (ignoredNow.length > 0) this.#commit([], ignoredNow)
-      after = page.at(-1)!.name
-      page = []
+      await this.#missingOf(page)
+      before = page.at(-1)!.name
       this.#signal.throwIfAborted()
     }
+    const single = scope === '' ? undefined : index.localShort(scope)
+    if (single && !single.deleted) await this.#missingOf([single])
   }
 
+  async #missingOf(page: readonly ShortRow[]): Promise<void> {
+    const { index, ignores, busy } = this.#context
+    const ignoredNow: LocalFile[] = []
+    const candidates: ShortRow[] = []
+    for (const row of page) {
+      if (this.#seen.has(row.name)) continue
+      if (row.sequence > this.#begun || busy.has(row.name)) this.#hold(row.name)
+      else if (this.#failed.some((folder) => row.name.startsWith(`${folder}/`))) continue
+      else if (ignores.ignores(row.name)) {
+        if (!row.ignored) ignoredNow.push({ ...index.local(row.name)!, ignored: true })
+      } else candidates.push(row)
+    }
+    await this.#remove(candidates)
+    if (ignoredNow.length > 0) this.#commit([], ignoredNow)
+  }
+
+  #hold(name: string): void {
+    for (const parent of parentsOf(name)) this.#held.add(parent)
+  }
+
+  /** `candidates` from the last name up. */
   async #remove(candidates: readonly ShortRow[]): Promise<void> {
     if (candidates.length === 0) return
     const { disk, root, index, busy, shortId, type, dataset } = this.#context
@@ -362,9 +385,12 @@ class Scan {
     const there = await disk.run({ kind: 'look', root, names })
     const gone: LocalFile[] = []
     candidates.forEach((row, i) => {
-      const known = index.local(row.name)
-      if (!known || known.sequence !== row.sequence || busy.has(row.name) || there[i]) {
-        this.#again.add(row.name)
+      const { name } = row
+      const known = index.local(name)
+      const moved = !known || known.sequence !== row.sequence || busy.has(name)
+      if (moved || there[i] || this.#held.has(name)) {
+        this.#hold(name)
+        this.#again.add(name)
         return
       }
       const lost = dataset && type === 'receiveonly'
@@ -372,8 +398,7 @@ class Scan {
       const version = lost || known.ignored ? [] : nextVersion(known.version, shortId)
       gone.push({ ...deletionOf(known, version, shortId), changedHere: type === 'receiveonly' })
     })
-    // Deepest first, so that whoever takes them in order finds directories empty.
-    this.#commit([], gone.toReversed())
+    this.#commit([], gone)
   }
 }
 

@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, expect, test, vi } from 'vitest'
+import { Disk } from '#companion/sync/folder/disk.ts'
+import type { DiskTask } from '#companion/sync/folder/disk-tasks.ts'
+import { connectDevices } from '#tests/fakes/bep-pair.ts'
+import { converge, quiet, replica, treeOf, type Replica } from './sync-folder-harness.ts'
+
+afterEach(() => vi.restoreAllMocks())
+
+/**
+ * The next task of the disk threads of which `matches` is true: it is done, and what it found is held back until
+ * `go`, as on a computer with little time. `done`: it has been done.
+ */
+function holdBack(matches: (task: DiskTask) => boolean, when: 'before' | 'after' = 'after') {
+  const done = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  let held = false
+  const run = Disk.prototype.run as (this: Disk, ...args: unknown[]) => Promise<unknown>
+  vi.spyOn(Disk.prototype, 'run').mockImplementation(async function (this: Disk, task, moved) {
+    const mine = !held && matches(task as DiskTask)
+    if (!mine) return (await run.call(this, task, moved)) as never
+    held = true
+    if (when === 'before') {
+      done.resolve()
+      await go.promise
+      return (await run.call(this, task, moved)) as never
+    }
+    const result = await run.call(this, task, moved)
+    done.resolve()
+    await go.promise
+    return result as never
+  })
+  return { done: done.promise, go: go.resolve }
+}
+
+/** Directories recorded as deleted before something in them was. */
+function tooEarly({ databasePath }: Replica): unknown[] {
+  const database = new DatabaseSync(databasePath, { readOnly: true })
+  const rows = database
+    .prepare(
+      `SELECT p.name AS folder, c.name AS child FROM sync_files p
+       JOIN sync_files c ON c.device = 0 AND c.name > p.name || '/' AND c.name < p.name || '0'
+       WHERE p.device = 0 AND p.flags & 1 AND (c.flags & 1 = 0 OR c.sequence > p.sequence) LIMIT 3`,
+    )
+    .all()
+  database.close()
+  return rows
+}
+
+function fill(root: string, folder: string, count: number): void {
+  mkdirSync(join(root, folder), { recursive: true })
+  for (let i = 0; i < count; i++) writeFileSync(join(root, folder, `${i}.txt`), `${folder} ${i}`)
+}
+
+test('a directory of more files than a page is deleted on both sides and leaves nothing', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'many', 1300)
+  fill(a.root, 'many/below', 400)
+  writeFileSync(join(a.root, 'kept'), 'kept')
+  connectDevices(a.device, b.device)
+  await converge(a, b)
+  expect(Object.keys(treeOf(b.root))).toHaveLength(1703)
+  rmSync(join(a.root, 'many'), { recursive: true })
+  await a.engine.rescan()
+  // What is recorded at any moment is all that outlives a kill: no directory may go before what is in it.
+  expect(tooEarly(a)).toEqual([])
+  await converge(a, b)
+  expect(treeOf(a.root)).toEqual({ kept: 'kept' })
+  expect(treeOf(b.root)).toEqual({ kept: 'kept' })
+  expect(tooEarly(b)).toEqual([])
+  for (const { engine } of [a, b])
+    expect(engine.state()).toMatchObject({ needFiles: 0, problems: [], files: 1 })
+})
+
+test('a directory that is deleted by sync while a scan has just listed it stays deleted', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'd', 2)
+  connectDevices(a.device, b.device)
+  await converge(a, b)
+  const listing = holdBack((task) => task.kind === 'list' && task.root === b.root)
+  const scanned = b.engine.rescan()
+  await listing.done
+  rmSync(join(a.root, 'd'), { recursive: true })
+  await a.engine.rescan()
+  await vi.waitFor(() => expect(existsSync(join(b.root, 'd'))).toBe(false), 10_000)
+  await vi.waitFor(() => expect(b.engine.state().needFiles).toBe(0), 10_000)
+  listing.go()
+  await scanned
+  await quiet(a, b)
+  expect(treeOf(a.root)).toEqual({})
+  expect(treeOf(b.root)).toEqual({})
+})
