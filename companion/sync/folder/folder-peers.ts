@@ -161,10 +161,12 @@ export class FolderPeers {
       void link.peer.close('too many files')
       return false
     }
-    index.putRemote(link.device, accepted, sequence)
-    const names = accepted.map(({ name }) => name)
-    for (const name of names) this.#sources.announced(link.device, name)
-    this.#needs.update(names)
+    const differing = new Set(index.putRemote(link.device, accepted, sequence))
+    for (const { name } of accepted) {
+      this.#sources.announced(link.device, name)
+      // What is here in just that version is lacked no more than before.
+      if (differing.has(name) || this.#needs.get(name)) this.#needs.update([name])
+    }
     this.#lacks.delete(link.device)
     return true
   }

@@ -76,7 +76,8 @@ const sql = {
          modified_ns = excluded.modified_ns, modified_by = excluded.modified_by, permissions = excluded.permissions,
          stat = excluded.stat, target = excluded.target, block_size = excluded.block_size,
          content = excluded.content, hashes = excluded.hashes
-       RETURNING id`,
+       RETURNING id, (SELECT l.version FROM sync_files l WHERE l.folder = sync_files.folder AND l.name = sync_files.name
+         AND l.device = 0 AND l.flags & ${flags.ignored} = 0) AS local`,
 } as const
 
 /** What this device and its peers have of one folder, on disk. Calls block: keep each to some thousand files. */
@@ -176,7 +177,7 @@ export class IndexStore {
       for (const file of files) {
         const before = this.localShort(file.name)
         if (before) count(totals, before, -1)
-        const id = this.#upsert({ ...file, sequence: ++sequence }, here)
+        const { id } = this.#upsert({ ...file, sequence: ++sequence }, here)
         if (before) this.#prepare('DELETE FROM sync_blocks WHERE file = ?').run(id)
         if (!file.deleted) this.#putBlocks(id, file)
         count(totals, { type: file.type, size: file.size, ...pick(file) }, 1)
@@ -241,24 +242,28 @@ export class IndexStore {
     this.#devices = undefined
   }
 
-  /** Writes what a device announced; `sequence` is how far it is known then. */
-  putRemote(device: number, files: readonly IndexedFile[], sequence: number): void {
+  /**
+   * Writes what a device announced; `sequence` is how far it is known then. Returns the names it has in another version
+   * than this device, or which are ignored here.
+   */
+  putRemote(device: number, files: readonly IndexedFile[], sequence: number): string[] {
+    const differing: string[] = []
     transaction(this.#database, () => {
+      // New rows get higher ids than any before.
+      const { last } = this.#prepare('SELECT coalesce(max(id), 0) AS last FROM sync_files').get() as { last: number } // prettier-ignore
       let added = 0
       for (const file of files) {
-        const known = this.#get(
-          'SELECT id FROM sync_files WHERE folder = ? AND name = ? AND device = ?',
-          file.name,
-          device,
-        )
-        if (!known) added++
-        this.#upsert({ ...file, stat: '', ignored: false, changedHere: false }, device)
+        const row = this.#upsert({ ...file, stat: '', ignored: false, changedHere: false }, device)
+        if (row.id > last) added++
+        if (!row.local || !sameBytes(row.local, encodeVersion(file.version)))
+          differing.push(file.name)
       }
       this.#prepare(
         'UPDATE sync_devices SET sequence = max(sequence, ?), files = files + ? WHERE no = ?',
       ).run(sequence, added, device)
     })
     this.#devices = undefined
+    return differing
   }
 
   /** Names others have in another version than this device, after `after`. */
@@ -337,9 +342,10 @@ export class IndexStore {
       insert.run(this.#folder, hashKey(hashOfBlock(file.hashes, i)), id, i)
   }
 
-  #upsert(file: LocalFile, device: number): number {
+  /** `local`: the version this device has of the name, unless it ignores it. */
+  #upsert(file: LocalFile, device: number): { id: number; local: Uint8Array | null } {
     const row = this.#prepare(sql.upsert).get(this.#folder, device, ...valuesOf(file))
-    return row!['id'] as number
+    return row as { id: number; local: Uint8Array | null }
   }
 
   #get(text: string, ...values: (string | number | bigint | Uint8Array)[]) {

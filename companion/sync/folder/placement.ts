@@ -87,6 +87,7 @@ export async function perform(
   steps: readonly Step[],
   data: Uint8Array = new Uint8Array(0),
 ): Promise<StepFailure[]> {
+  if (steps.length === 0) return []
   const { disk, root, busy, index, problems } = context
   const failures: StepFailure[] = []
   const free = steps.filter((step) => {

@@ -10,7 +10,7 @@ import { nameOfTemporary, parentsOf } from './names.ts'
 import { covers, newestOf, nextVersion, type Version } from './versions.ts'
 
 const listLimit = 1000
-const batchFiles = 128
+const batchFiles = 256
 const batchBytes = 16 * 1024 * 1024
 const hashers = 3
 /** How often a dataset is scanned anew at once until nothing vanishes under the scan. */
@@ -89,19 +89,29 @@ class Scan {
 
   async some(paths: readonly string[]): Promise<ScanReport> {
     const { disk, root, ignores } = this.#context
-    const names = paths.filter((name) => !paths.some((other) => name.startsWith(`${other}/`)))
+    const all = new Set(paths)
+    const names = [...all].filter((name) => !parentsOf(name).some((parent) => all.has(parent)))
     const entries = await disk.run({ kind: 'look', root, names })
     // The root itself is nobody's entry, and no pattern ignores it.
     const folders: string[] = names.includes('') ? [''] : []
+    const scopes: string[] = []
     entries.forEach((entry, i) => {
+      const ignored = names[i] !== '' && ignores.ignores(names[i]!)
+      // A file that was one before has nothing under it that could be missing.
+      if (ignored || !entry || entry.type === fileType.directory || !this.#wasFile(entry.name))
+        scopes.push(names[i]!)
       if (names[i] === '') return
-      const ignored = ignores.ignores(names[i]!)
       if (entry && !ignored) this.#take(entry)
       if (entry?.type === fileType.directory && (!ignored || ignores.hasExceptions))
         folders.push(entry.name)
     })
     await this.#list(folders)
-    return this.#finish(names)
+    return this.#finish(scopes)
+  }
+
+  #wasFile(name: string): boolean {
+    const known = this.#context.index.localShort(name)
+    return known !== undefined && !known.deleted && known.type !== fileType.directory
   }
 
   async #list(folders: readonly string[]): Promise<void> {

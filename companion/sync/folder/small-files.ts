@@ -7,8 +7,8 @@ import type { Source, Sources } from './sources.ts'
 
 /** What fits in memory by the hundred: got whole and written in one go. */
 export const smallBytes = 256 * 1024
-export const batchFiles = 256
-export const batchBytes = 4 * 1024 * 1024
+export const batchFiles = 512
+export const batchBytes = 8 * 1024 * 1024
 
 /**
  * Gets a batch of small files of one device and places them: one question, one flush, one transaction for all.
