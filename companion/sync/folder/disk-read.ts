@@ -17,6 +17,7 @@ import type {
   Entry,
   Failure,
   Hashed,
+  HashedFile,
   HashTask,
   Listing,
   ListTask,
@@ -130,20 +131,19 @@ const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
 /** The blocks of files; `changed` where a file did not hold still meanwhile. */
 export function hashFiles(task: HashTask): (Hashed | Failure)[] {
   using tree = new SafeTree(task.root)
-  return task.files.map(({ name, blockSize }) => {
+  return task.files.map((file) => {
     tree.trim()
     try {
-      return hashFile(tree, name, blockSize, task.cancel)
+      return hashFile(tree, file, task.cancel)
     } catch (error) {
-      return { name, code: codeOf(error) }
+      return { name: file.name, code: codeOf(error) }
     }
   })
 }
 
 function hashFile(
   tree: SafeTree,
-  name: string,
-  before: number | undefined,
+  { name, blockSize: before, part = { index: 0, count: 1 } }: HashedFile,
   cancel: Int32Array,
 ): Hashed | Failure {
   const fd = openSync(tree.path(name), readFlags)
@@ -152,12 +152,15 @@ function hashFile(
     if (!stats.isFile()) return { name, code: 'changed' }
     const size = Number(stats.size)
     const blockSize = blockSizeFor(size, before)
-    const hashes = new Uint8Array(blockCount(size, blockSize) * hashBytes)
-    for (let i = 0; i * blockSize < size; i++) {
+    const blocks = blockCount(size, blockSize)
+    const from = Math.floor((blocks * part.index) / part.count)
+    const to = Math.floor((blocks * (part.index + 1)) / part.count)
+    const hashes = new Uint8Array((to - from) * hashBytes)
+    for (let i = from; i < to; i++) {
       if (Atomics.load(cancel, 0) !== 0) return { name, code: 'cancelled' }
       const block = readBlock(fd, i * blockSize, sizeOfBlock(i, size, blockSize))
       if (!block) return { name, code: 'changed' }
-      hashes.set(hash('sha256', block, 'buffer'), i * hashBytes)
+      hashes.set(hash('sha256', block, 'buffer'), (i - from) * hashBytes)
     }
     const after = fstatSync(fd, { bigint: true })
     if (statText(after) !== statText(stats)) return { name, code: 'changed' }

@@ -47,10 +47,17 @@ export interface LookTask {
 export interface HashTask {
   readonly kind: 'hash'
   readonly root: string
-  /** `blockSize`: the one it had. */
-  readonly files: readonly { readonly name: string; readonly blockSize?: number }[]
+  readonly files: readonly HashedFile[]
   /** Not 0: stop. */
   readonly cancel: Int32Array
+}
+
+export interface HashedFile {
+  readonly name: string
+  /** The one it had. */
+  readonly blockSize?: number
+  /** Only this one of `count` stretches, for several threads. */
+  readonly part?: { readonly index: number; readonly count: number }
 }
 
 export interface Hashed {

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { DiskTasks } from './disk-tasks.ts'
+import type { DiskTask, DiskTasks } from './disk-tasks.ts'
 
 interface Pending {
+  /** Of the file that is written to. */
+  readonly fd: number | undefined
   resolve(result: unknown): void
   reject(error: Error): void
 }
@@ -60,10 +62,11 @@ export class Disk implements AsyncDisposable {
     moved: ArrayBuffer[] = [],
   ): Promise<DiskTasks[K]['result']> {
     if (this.#closed) return Promise.reject(new DiskError('closed', 'the disk threads have ended'))
-    const thread = this.#idlest()
+    const thread = this.#threadFor(task)
     const id = this.#nextId++
+    const fd = writtenBy(task)
     return new Promise((resolve, reject) => {
-      thread.pending.set(id, { resolve: resolve as (result: unknown) => void, reject })
+      thread.pending.set(id, { resolve: resolve as (result: unknown) => void, reject, fd })
       thread.worker.ref()
       thread.worker.postMessage({ id, task }, moved)
     })
@@ -84,6 +87,14 @@ export class Disk implements AsyncDisposable {
       clearInterval(check)
     }
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+  }
+
+  /** Two threads that write to one file only wait for each other: the second write goes where the first does. */
+  #threadFor(task: DiskTask): Thread {
+    const wanted = writtenBy(task)
+    if (wanted === undefined) return this.#idlest()
+    const writes = ({ pending }: Thread) => [...pending.values()].some(({ fd }) => fd === wanted)
+    return this.#threads.find(writes) ?? this.#idlest()
   }
 
   #idlest(): Thread {
@@ -120,4 +131,8 @@ export class Disk implements AsyncDisposable {
     this.#threads.push(thread)
     return thread
   }
+}
+
+function writtenBy(task: DiskTask): number | undefined {
+  return task.kind === 'write' ? task.fd : undefined
 }

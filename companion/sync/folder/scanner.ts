@@ -5,24 +5,14 @@ import { DiskError } from './disk.ts'
 import type { Entry, Hashed } from './disk-tasks.ts'
 import { deletionOf, noBytes, sameContent, sameTime, type LocalFile } from './file-records.ts'
 import { problemCode, type FolderContext } from './folder-context.ts'
+import { batchesOf, hashers, hashesOf, type Suspect } from './hashing.ts'
 import type { ShortRow } from './index-rows.ts'
 import { nameOfTemporary, parentsOf } from './names.ts'
 import { covers, newestOf, nextVersion, type Version } from './versions.ts'
 
 const listLimit = 1000
-const batchFiles = 256
-const batchBytes = 16 * 1024 * 1024
-const hashers = 3
 /** How often a dataset is scanned anew at once until nothing vanishes under the scan. */
 const heldBackScans = 8
-
-/** A name that is to be looked at more closely, and the version it had then. */
-interface Suspect {
-  readonly entry: Entry
-  /** Sequence of what was known; 0: nothing. */
-  readonly sequence: number
-  readonly blockSize?: number
-}
 
 export interface ScanReport {
   /** Names whose record changed. */
@@ -221,15 +211,7 @@ class Scan {
 
   async #hashBatch(batch: readonly Suspect[], cancel: Int32Array): Promise<void> {
     const { disk, root, problems } = this.#context
-    const results = await disk.run({
-      kind: 'hash',
-      root,
-      files: batch.map(({ entry, blockSize }) => ({
-        name: entry.name,
-        ...(blockSize ? { blockSize } : {}),
-      })),
-      cancel,
-    })
+    const results = await hashesOf(disk, root, batch, cancel)
     this.#signal.throwIfAborted()
     const found: { entry: Entry; sequence: number; hashed: Hashed }[] = []
     results.forEach((result, i) => {
@@ -427,20 +409,4 @@ function isSame(
   // File systems keep times more coarsely than they are announced: what counts is whether it moved since.
   const untouched = entry !== undefined && known.stat?.split('.')[0] === entry.stat.split('.')[0]
   return untouched || sameTime(found, known)
-}
-
-function batchesOf(files: readonly Suspect[]): Suspect[][] {
-  const batches: Suspect[][] = []
-  let bytes = Infinity
-  for (const file of files) {
-    const last = batches.at(-1)
-    if (!last || bytes + file.entry.size > batchBytes || last.length >= batchFiles) {
-      batches.push([file])
-      bytes = file.entry.size
-    } else {
-      last.push(file)
-      bytes += file.entry.size
-    }
-  }
-  return batches
 }
