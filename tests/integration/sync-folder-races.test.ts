@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, expect, test, vi } from 'vitest'
 import { Disk } from '#companion/sync/folder/disk.ts'
 import type { DiskTask } from '#companion/sync/folder/disk-tasks.ts'
+import type { FileInfo } from '#companion/sync/bep-peer.ts'
 import { connectDevices } from '#tests/fakes/bep-pair.ts'
 import { converge, quiet, replica, treeOf, type Replica } from './sync-folder-harness.ts'
 
@@ -91,6 +92,71 @@ test('a directory that is deleted by sync while a scan has just listed it stays 
   listing.go()
   await scanned
   await quiet(a, b)
+  expect(treeOf(a.root)).toEqual({})
+  expect(treeOf(b.root)).toEqual({})
+})
+
+test('a device that comes later gives what the first to announce it did not', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  await using c = await replica('c')
+  writeFileSync(join(a.root, 'note.md'), 'from a')
+  connectDevices(a.device, c.device)
+  await converge(a, c)
+  // A gives B nothing that is right, and goes.
+  const road = connectDevices(a.device, b.device, { tamper: (_, { size }) => Buffer.alloc(size) })
+  await vi.waitFor(() => expect(b.engine.state().problems).toHaveLength(1), 10_000)
+  await road.disconnect()
+  // C's announcement takes its time; B looks for nobody meanwhile.
+  connectDevices(c.device, b.device, { delay: () => 100 })
+  await vi.waitFor(() => expect(treeOf(b.root)).toEqual({ 'note.md': 'from a' }), 10_000)
+  await quiet(b)
+  expect(b.engine.state()).toMatchObject({ needFiles: 0, problems: [] })
+})
+
+test('what is being got into a directory does not bring it back when it is deleted meanwhile', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  mkdirSync(join(a.root, 'd/e'), { recursive: true })
+  writeFileSync(join(a.root, 'kept'), '')
+  connectDevices(a.device, b.device)
+  await converge(a, b)
+  writeFileSync(join(a.root, 'd/e/large.bin'), Buffer.alloc(3_000_000, 7))
+  const opening = holdBack((task) => task.kind === 'open-temporary', 'before')
+  await a.engine.rescan()
+  await opening.done
+  rmSync(join(a.root, 'd'), { recursive: true })
+  await a.engine.rescan()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  opening.go()
+  await quiet(a, b)
+  expect(treeOf(a.root)).toEqual({ kept: '' })
+  expect(treeOf(b.root)).toEqual({ kept: '' })
+  await converge(a, b)
+  expect(treeOf(b.root)).toEqual({ kept: '' })
+})
+
+test('a directory announced as deleted before what is in it goes all the same', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'd', 30)
+  // As another program may do it: the directory first, the rest a little later.
+  let rest: readonly FileInfo[] = []
+  const { ends } = connectDevices(a.device, b.device, {
+    tamperIndex: (from, files) => {
+      if (from !== a.device.bepId || rest.length > 0 || files[0]?.deleted !== true) return files
+      rest = files.filter(({ name }) => name !== 'd')
+      return files.filter(({ name }) => name === 'd')
+    },
+  })
+  await converge(a, b)
+  rmSync(join(a.root, 'd'), { recursive: true })
+  await a.engine.rescan()
+  await vi.waitFor(() => expect(b.engine.state().needFiles).toBe(1), 10_000)
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  await ends[0].sendIndex('shared', rest, false)
+  await quiet(a, b)
+  expect(rest).toHaveLength(30)
   expect(treeOf(a.root)).toEqual({})
   expect(treeOf(b.root)).toEqual({})
 })

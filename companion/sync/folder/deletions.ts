@@ -2,29 +2,46 @@ import { fileType } from '#companion/sync/bep-peer.ts'
 import type { LocalFile } from './file-records.ts'
 import type { FolderContext } from './folder-context.ts'
 import { keepDirectory } from './jobs.ts'
-import { isInternal, isTemporary, splitName } from './names.ts'
+import { isInternal, isTemporary, parentsOf, splitName } from './names.ts'
 import type { Need, Needs } from './needs.ts'
 import { perform, recordOf, type Step } from './placement.ts'
 
 const batch = 500
+/**
+ * A directory that lives on for what is in it is announced so for good: not before it is clear that its content is not
+ * about to be deleted too, which devices may announce after the directory, ms.
+ */
+const settleMs = 1000
+const longestSettleMs = 30_000
 
 function isThere({ local }: Need): boolean {
   return local !== undefined && !local.deleted && !local.ignored
+}
+
+/** What goes on beside the deletions. */
+interface Pulling {
+  /** Names that are being got. */
+  readonly active: ReadonlySet<string>
+  announcing(): boolean
 }
 
 /** Deletes what others deleted: files, then directories from the deepest up. */
 export class Deletions {
   readonly #context: FolderContext
   readonly #needs: Needs
+  readonly #pulling: Pulling
+  /** Ms until something that could not be decided in this round can be. */
+  #wait = Infinity
   /**
    * Ms since 1970 since which each of a dataset waits for nothing but its time. Who opened the version before did so until
    * then at the latest: a version that came late, or over a slow link, must not shorten what its readers have.
    */
   #free = new Map<string, { readonly since: number; readonly at: number }>()
 
-  constructor(context: FolderContext, needs: Needs) {
+  constructor(context: FolderContext, needs: Needs, pulling: Pulling) {
     this.#context = context
     this.#needs = needs
+    this.#pulling = pulling
   }
 
   /** Ms after which there will be more to delete; undefined: nothing waits. */
@@ -34,6 +51,7 @@ export class Deletions {
   ): Promise<number | undefined> {
     // Something else may have been announced of them since the round began.
     const { ready, wait } = this.#due(all.filter((need) => this.#isCurrent(need)))
+    this.#wait = wait ?? Infinity
     // Only recorded, so that whoever hears of this folder through this device hears of it too.
     const steps = new Map<Step, Need>()
     const folders: Need[] = []
@@ -55,7 +73,7 @@ export class Deletions {
       folders.toSorted((a, b) => (a.name < b.name ? 1 : -1)),
       failed,
     )
-    return wait
+    return this.#wait === Infinity ? undefined : this.#wait
   }
 
   /** In a dataset readers still use what was deleted, and the version that no longer names it has to be here first. */
@@ -95,10 +113,12 @@ export class Deletions {
     needs: readonly Need[],
     failed: (need: Need, code: string) => void,
   ): Promise<void> {
+    // What is being got into it would bring it back as nobody's; it ends, and then there is another round.
+    const inUse = new Set([...this.#pulling.active].flatMap(parentsOf))
     for (let at = 0; at < needs.length; at += batch) {
       const steps = new Map<Step, Need>()
       for (const need of needs.slice(at, at + batch))
-        if (this.#isCurrent(need)) steps.set(this.#stepOf(need, []), need)
+        if (this.#isCurrent(need) && !inUse.has(need.name)) steps.set(this.#stepOf(need, []), need)
       for (const { step, code } of await perform(this.#context, [...steps.keys()])) {
         const need = steps.get(step)!
         if (code === 'ENOTEMPTY' || code === 'EEXIST') await this.#notEmpty(need, failed)
@@ -144,7 +164,7 @@ export class Deletions {
       }
     }
     if (unknown.length > 0) this.#context.rescanSoon(unknown)
-    if (live) keepDirectory(this.#context, need)
+    if (live) this.#keep(need)
     else if (unknown.length > 0) failed(need, 'sync_file_busy')
     else if (kept || direct.some((child) => !deletable.includes(child)))
       failed(need, 'sync_directory_kept')
@@ -157,5 +177,12 @@ export class Deletions {
       ]
       for (const { code } of await perform(this.#context, steps)) failed(need, code)
     }
+  }
+
+  #keep(need: Need): void {
+    const age = Date.now() - need.since
+    const settled = age >= settleMs && !this.#pulling.announcing()
+    if (settled || age >= longestSettleMs) keepDirectory(this.#context, need)
+    else this.#wait = Math.min(this.#wait, Math.max(100, settleMs - age))
   }
 }

@@ -15,6 +15,7 @@ const permitMs = 500
 const lacksMs = 2000
 /** An index that has been silent for this long is taken for complete, ms. */
 const silentMs = 3000
+const announcingMs = 500
 
 /** The connected devices of one folder and what each of them announced. */
 export class FolderPeers {
@@ -46,6 +47,11 @@ export class FolderPeers {
 
   get idle(): boolean {
     return this.#storing === 0
+  }
+
+  /** Something has just been announced; what belongs to it may follow. */
+  get announcing(): boolean {
+    return this.#storing > 0 || Date.now() - this.#lastIndexAt < announcingMs
   }
 
   describe(device: Uint8Array, paused: boolean): FolderInCluster {
@@ -153,6 +159,8 @@ export class FolderPeers {
         problems.set(file.name, isSafeName(file.name) ? 'sync_entry_refused' : 'sync_name_refused')
     }
     const known = index.device(link.peer.bepId)
+    // The connection ended meanwhile: what comes of another one begins where this one was then.
+    if (this.#links.get(link.peer) !== link) return false
     const limit = this.#init.options?.maxFiles ?? defaultMaxFiles
     if (!known) return false
     if (known.files + accepted.length > limit) {

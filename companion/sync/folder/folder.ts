@@ -110,6 +110,7 @@ class Folder implements FolderEngine {
       this.#puller.kick(),
     )
     this.#puller.indexComplete = () => this.#peers.indexComplete()
+    this.#puller.announcing = () => this.#peers.announcing
     this.#answers = new BlockAnswers(this.#context)
     this.#scans = new ScanQueue({
       scanner: new Scanner(this.#context),

@@ -15,6 +15,7 @@ import {
   quickStep,
   type Job,
 } from './jobs.ts'
+import { isVersion } from './index-store.ts'
 import { pullLarge } from './large-file.ts'
 import { parentsOf } from './names.ts'
 import type { Need, Needs } from './needs.ts'
@@ -53,12 +54,17 @@ export class Puller {
   doneBytes = 0
   /** All that the connected peers had to announce at first has arrived. */
   indexComplete: () => boolean = () => true
+  /** Somebody has just announced something; more may follow. */
+  announcing: () => boolean = () => false
 
   constructor(context: FolderContext, needs: Needs, sources: Sources) {
     this.#context = context
     this.#needs = needs
     this.#sources = sources
-    this.#deletions = new Deletions(context, needs)
+    this.#deletions = new Deletions(context, needs, {
+      active: this.#active,
+      announcing: () => this.announcing(),
+    })
   }
 
   get working(): boolean {
@@ -124,7 +130,8 @@ export class Puller {
       return
     }
     this.#again = false
-    this.#pumping = this.#round()
+    const began = Date.now()
+    this.#pumping = this.#round(began)
       .catch((error: unknown) => {
         if (this.#halt.signal.aborted) return
         this.#context.log.warn('a folder could not be brought up to date', {
@@ -137,14 +144,14 @@ export class Puller {
         this.#pumping = undefined
         this.#context.stateChanged()
         if (this.#again) this.kick(0)
-        // An earlier call may have taken the place of the one for a retry.
-        const wait = this.#retries.next(this.#needs, Date.now())
+        // An earlier call may have taken the place of the one for a retry, which may be due by now.
+        const wait = this.#retries.next(this.#needs, began)
         if (wait !== undefined) this.kick(wait + 1)
       })
   }
 
-  async #round(): Promise<void> {
-    const ready = this.#ready()
+  async #round(now: number): Promise<void> {
+    const ready = this.#ready(now)
     const live = ready.filter(({ best }) => !best.deleted)
     await this.#directories(live.filter(({ best }) => best.type === fileType.directory))
     await this.#links(live.filter(({ best }) => best.type === fileType.symlink))
@@ -157,8 +164,7 @@ export class Puller {
     if (wait !== undefined) this.kick(wait)
   }
 
-  #ready(): Need[] {
-    const now = Date.now()
+  #ready(now: number): Need[] {
     const ready: Need[] = []
     for (const need of this.#needs.all())
       if (!this.#active.has(need.name) && !this.#retries.isWaiting(need, now)) ready.push(need)
@@ -238,7 +244,7 @@ export class Puller {
       if (step) quick.set(step, need)
       else {
         if (this.#sources.of(need).length === 0) {
-          this.#fail(need, 'sync_no_source')
+          this.#noSource(need)
           continue
         }
         const job = jobOf(this.#context, this.#needs, file, need)
@@ -288,6 +294,7 @@ export class Puller {
     }
     while (this.#running && this.#large.length > 0 && this.#largeRunning < largeJobs) {
       const job = this.#large.shift()!
+      if (this.#isStale(job)) continue
       this.#largeRunning++
       void this.#runLarge(job).finally(() => {
         this.#largeRunning--
@@ -298,24 +305,35 @@ export class Puller {
 
   /** As many jobs as one device can answer at once. */
   #nextBatch(): { source: Source; jobs: Job[] } | undefined {
-    const [first] = this.#small
-    const [source] = this.#sources.of(first!.need)
+    const first = this.#small.shift()!
+    if (this.#isStale(first)) return undefined
+    const [source] = this.#sources.of(first.need)
     if (!source) {
-      this.#small.shift()
-      this.#active.delete(first!.need.name)
-      this.#fail(first!.need, 'sync_no_source')
+      this.#active.delete(first.need.name)
+      this.#noSource(first.need)
       return undefined
     }
-    const jobs: Job[] = []
-    let bytes = 0
+    const jobs = [first]
+    let bytes = first.file.size
     while (this.#small.length > 0 && jobs.length < batchFiles) {
       const job = this.#small[0]!
       if (!job.need.devices.includes(source.device)) break
-      if (jobs.length > 0 && bytes + job.file.size > batchBytes) break
+      if (bytes + job.file.size > batchBytes) break
+      this.#small.shift()
+      if (this.#isStale(job)) continue
       bytes += job.file.size
-      jobs.push(this.#small.shift()!)
+      jobs.push(job)
     }
     return { source, jobs }
+  }
+
+  /** Not wanted any more in that version: what is wanted now comes with the next round. */
+  #isStale({ need }: Job): boolean {
+    const now = this.#needs.get(need.name)
+    if (now && isVersion(now.best, need.best.version)) return false
+    this.#active.delete(need.name)
+    this.kick()
+    return true
   }
 
   async #runSmall(source: Source, jobs: readonly Job[]): Promise<void> {
@@ -385,6 +403,14 @@ export class Puller {
     // What passes by itself in a moment is nobody's problem.
     if (attempts > 2 || !/busy|no_source/.test(shown)) this.#context.problems.set(need.name, shown)
     if (!forGood) this.kick(delay + 1)
+  }
+
+  /** Nobody can be asked now; whoever has just said no is asked again in a moment. */
+  #noSource(need: Need): void {
+    const wait = this.#sources.wait(need)
+    if (wait === undefined) return this.#fail(need, 'sync_no_source')
+    this.#retries.postpone(need, wait)
+    this.kick(wait + 1)
   }
 
   #isConnected(device: number): boolean {

@@ -57,6 +57,14 @@ export class Sources {
       .toSorted((a, b) => a.asked - b.asked)
   }
 
+  /** Ms until a connected device that has this version is asked again; undefined: none will be. */
+  wait(need: Need): number | undefined {
+    const times = this.all()
+      .filter(({ device, badBlocks }) => badBlocks < tolerated && need.devices.includes(device))
+      .map(({ device }) => this.#lacking.get(`${device}/${need.name}`) ?? 0)
+    return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - Date.now())
+  }
+
   /** It does not have what it announced, or sends something else. */
   lacks(source: Source, need: Need, wrong = false): void {
     this.#lacking.set(`${source.device}/${need.name}`, Date.now() + (wrong ? wrongMs : missingMs))
