@@ -22,7 +22,7 @@ import { problemCode, Problems, type FolderContext } from './folder-context.ts'
 import { ensureRoot, isCaseSensitive } from './folder-root.ts'
 import { IgnorePatterns, readIgnores } from './ignores.ts'
 import { IndexStore } from './index-store.ts'
-import { ignoreFileName, shortIdOf, temporaryName } from './names.ts'
+import { ignoreFileName, parentsOf, shortIdOf, temporaryName } from './names.ts'
 import { Needs } from './needs.ts'
 import { FolderPeers } from './folder-peers.ts'
 import { Puller } from './puller.ts'
@@ -301,7 +301,8 @@ class Folder implements FolderEngine {
     }
     // What came between a directory's listing and its watching.
     if (added.length > 0) {
-      const top = added.filter((name) => !added.some((other) => isInside(name, other)))
+      const all = new Set(added)
+      const top = all.has('') ? [''] : added.filter((name) => !parentsOf(name).some((parent) => all.has(parent))) // prettier-ignore
       this.#scans.later(top, 0)
     }
     this.#puller.kick()
@@ -395,8 +396,4 @@ class Folder implements FolderEngine {
     }, changeMs)
     this.#changeTimer.unref()
   }
-}
-
-function isInside(name: string, folder: string): boolean {
-  return name !== folder && (folder === '' || name.startsWith(`${folder}/`))
 }

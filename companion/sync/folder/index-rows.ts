@@ -29,6 +29,27 @@ export interface ShortRow {
   readonly permissions?: number
 }
 
+/** What is remembered of a name here, without its version. */
+export type LocalState = Pick<
+  ShortRow,
+  'sequence' | 'deleted' | 'ignored' | 'changedHere' | 'type' | 'size' | 'stat' | 'permissions'
+>
+
+/** Of the columns sequence, flags, type, size, permissions and stat. */
+export function stateOf(row: readonly SQLOutputValue[]): LocalState {
+  const [sequence, bits, type, size, permissions, stat] = row as [number, number, FileType, number, number, string] // prettier-ignore
+  return {
+    sequence,
+    deleted: (bits & flags.deleted) !== 0,
+    ignored: (bits & flags.ignored) !== 0,
+    changedHere: (bits & flags.changedHere) !== 0,
+    type,
+    size,
+    stat,
+    ...(permissions < 0 ? {} : { permissions }),
+  }
+}
+
 export function shortOf(row: Row): ShortRow {
   const bits = row['flags'] as number
   const permissions = row['permissions'] as number

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { migrate, transaction } from '#companion/records/database.ts'
 import { fileType } from '#companion/sync/bep-peer.ts'
 import { hashBytes, hashOfBlock, sameBytes } from './block-list.ts'
@@ -11,6 +11,8 @@ import {
   localOf,
   remoteOf,
   shortOf,
+  stateOf,
+  type LocalState,
   type ShortRow,
   valuesOf,
 } from './index-rows.ts'
@@ -64,6 +66,8 @@ const sql = {
   remote: `SELECT ${columns} FROM sync_files WHERE folder = ? AND name = ? AND device = ?`,
   versions: `SELECT ${short} FROM sync_files WHERE folder = ? AND name = ?`,
   localShort: `SELECT ${short} FROM sync_files WHERE folder = ? AND name = ? AND device = 0`,
+  localState: `SELECT sequence, flags, type, size, permissions, stat FROM sync_files
+    WHERE folder = ? AND name = ? AND device = 0`,
   localNames: `SELECT ${short} FROM sync_files
     WHERE folder = ? AND name > ? AND name > ? AND name < ? AND device = 0 AND flags & ${flags.deleted} = 0
     ORDER BY name LIMIT ?`,
@@ -142,6 +146,12 @@ export class IndexStore {
     return row && shortOf(row)
   }
 
+  /** What a scan asks of each name: the least that tells whether it changed. */
+  localState(name: string): LocalState | undefined {
+    const row = this.#prepare(sql.localState, true).get(this.#folder, name)
+    return row && stateOf(row as unknown as SQLOutputValue[])
+  }
+
   /** Local names that are not deleted, in and under `folder` ('' for all), after `after`, in order of bytes. */
   localNames(folder: string, after: string, limit: number): ShortRow[] {
     const low = folder === '' ? '' : `${folder}/`
@@ -175,7 +185,7 @@ export class IndexStore {
     const totals = { ...this.totals }
     transaction(this.#database, () => {
       for (const file of files) {
-        const before = this.localShort(file.name)
+        const before = this.localState(file.name)
         if (before) count(totals, before, -1)
         const { id } = this.#upsert({ ...file, sequence: ++sequence }, here)
         if (before) this.#prepare('DELETE FROM sync_blocks WHERE file = ?').run(id)
@@ -352,10 +362,11 @@ export class IndexStore {
     return this.#prepare(text).get(this.#folder, ...values)
   }
 
-  #prepare(text: string): StatementSync {
+  #prepare(text: string, asArrays = false): StatementSync {
     let statement = this.#statements.get(text)
     if (!statement) {
       statement = this.#database.prepare(text)
+      if (asArrays) statement.setReturnArrays(true)
       this.#statements.set(text, statement)
     }
     return statement

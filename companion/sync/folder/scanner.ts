@@ -100,7 +100,7 @@ class Scan {
   }
 
   #wasFile(name: string): boolean {
-    const known = this.#context.index.localShort(name)
+    const known = this.#context.index.localState(name)
     return known !== undefined && !known.deleted && known.type !== fileType.directory
   }
 
@@ -147,7 +147,7 @@ class Scan {
     const { index, ignorePermissions, dataset, type } = this.#context
     if (this.#seen.has(entry.name)) return
     this.#seen.add(entry.name)
-    const known = index.localShort(entry.name)
+    const known = index.localState(entry.name)
     if (known && !known.deleted && !known.ignored && known.type === entry.type) {
       const sameMode =
         ignorePermissions || known.permissions === undefined || known.permissions === entry.mode
@@ -261,7 +261,7 @@ class Scan {
     const { index } = this.#context
     // What was put there by sync meanwhile has a state of its own.
     const stats = this.#stats.filter(
-      ({ name, sequence }) => index.localShort(name)?.sequence === sequence,
+      ({ name, sequence }) => index.localState(name)?.sequence === sequence,
     )
     index.putStats(stats)
     this.#context.localChanged(stats.map(({ name }) => name))
