@@ -14,7 +14,7 @@ let closers: Closers
 beforeEach(() => {
   closers = new Closers()
 })
-afterEach(() => closers.close(), 40_000)
+afterEach(() => closers.close(), 120_000)
 
 function write(root: string, name: string, content: string | Buffer): void {
   mkdirSync(dirname(join(root, name)), { recursive: true })
