@@ -22,6 +22,7 @@ import {
   unlinkSync,
   utimesSync,
   writeSync,
+  type BigIntStats,
 } from 'node:fs'
 import { blockCount, hashOfBlock, sameBytes, sizeOfBlock } from './block-list.ts'
 import { codeOf } from './disk-read.ts'
@@ -35,6 +36,7 @@ import type {
   RemoveTemporariesTask,
   WriteTask,
 } from './disk-tasks.ts'
+import { publish, takeAway } from './disk-exchange.ts'
 import { joinName, splitName, temporaryName } from './names.ts'
 import { SafeTree, statText } from './safe-tree.ts'
 
@@ -148,11 +150,11 @@ function flushAll(root: string): boolean {
 function settle(tree: SafeTree, item: Placement, touched: Set<string>): Placed {
   const { name } = item
   const creates = item.make !== 'nothing' && item.make !== 'metadata'
+  // Gone already, whoever did it; maybe with the directory it was in.
+  if (item.make === 'nothing' && !tree.stat(name)) return { stat: '' }
   const path = tree.path(name, creates)
   const there = tree.stat(name)
   const [folder] = splitName(name)
-  // Gone already, whoever did it.
-  if (item.make === 'nothing' && !there) return { stat: '' }
   // A directory that is to be one is as good whatever its time.
   const isWanted = item.make === 'directory' && there?.isDirectory()
   if (!isWanted && !there?.isDirectory() && (there ? statText(there) : '') !== item.expect)
@@ -166,15 +168,41 @@ function settle(tree: SafeTree, item: Placement, touched: Set<string>): Placed {
     return { code: 'changed' }
   if (there && item.conflict !== undefined && !there.isDirectory()) {
     if (tree.stat(item.conflict)) return { code: 'changed' }
-    renameSync(path, tree.path(item.conflict))
-  } else if (there?.isDirectory() && item.replaces === 'directory')
-    clearDirectory(tree, name, path, item.deletable ?? [])
-  else if (there && item.replaces === 'other') unlinkSync(path)
+    return beside(tree, item, item.conflict, touched)
+  }
   touched.add(folder)
-  if (item.make !== 'nothing') return { stat: make(tree, item, path, isWanted === true, touched) }
-  if (there && !there.isDirectory() && item.conflict === undefined && item.replaces !== 'other')
-    unlinkSync(path)
-  return { stat: '' }
+  let replaced = there
+  if (there?.isDirectory() && item.replaces === 'directory') {
+    clearDirectory(tree, name, path, item.deletable ?? [])
+    replaced = undefined
+  } else if (
+    there &&
+    !there.isDirectory() &&
+    (item.replaces === 'other' || item.make === 'nothing')
+  ) {
+    takeAway(tree, name, item.expect)
+    replaced = undefined
+  }
+  if (item.make === 'nothing') return { stat: '' }
+  return { stat: make(tree, item, path, replaced, touched) }
+}
+
+/** What is there becomes a conflict copy; it stays what it was where the other cannot be made. */
+function beside(
+  tree: SafeTree,
+  item: Placement,
+  conflict: string,
+  touched: Set<string>,
+): { stat: string } {
+  const path = tree.path(item.name)
+  renameSync(path, tree.path(conflict))
+  touched.add(splitName(item.name)[0])
+  try {
+    return { stat: make(tree, item, path, undefined, touched) }
+  } catch (error) {
+    if (!tree.stat(item.name)) renameSync(tree.path(conflict), path)
+    throw error
+  }
 }
 
 /**
@@ -185,12 +213,12 @@ function make(
   tree: SafeTree,
   item: Placement,
   path: string,
-  exists: boolean,
+  there: BigIntStats | undefined,
   touched: Set<string>,
 ): string {
   switch (item.make) {
     case 'directory': {
-      if (!exists) mkdirSync(path)
+      if (!there) mkdirSync(path)
       if (item.mode !== undefined) chmodSync(path, item.mode)
       const made = tree.stat(item.name)
       return made ? statText(made) : ''
@@ -209,7 +237,7 @@ function make(
         throw Object.assign(new Error('the file to move has changed'), { code: 'moved-changed' })
       const source = tree.path(item.from!)
       const stat = dress(source, item)
-      renameSync(source, path)
+      publish(tree, item.name, source, there)
       touched.add(splitName(item.from!)[0])
       return stat
     }
@@ -218,7 +246,7 @@ function make(
     default: {
       const temporary = tree.path(temporaryName(item.name))
       const stat = dress(temporary, item)
-      renameSync(temporary, path)
+      publish(tree, item.name, temporary, there)
       return stat
     }
   }
