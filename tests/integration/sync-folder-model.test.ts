@@ -1,15 +1,23 @@
 import {
+  closeSync,
   existsSync,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
   mkdirSync,
+  mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   rmdirSync,
   statSync,
-  unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
@@ -28,10 +36,14 @@ class People {
   readonly written = new Set<string>()
   readonly discarded = new Set<string>()
   readonly #random: () => number
+  /** Where goes what is taken away: in one step, so that it is known what that was. */
+  readonly #bin: string
   #count = 0
+  #binned = 0
 
-  constructor(random: () => number) {
+  constructor(random: () => number, bin: string) {
     this.#random = random
+    this.#bin = bin
   }
 
   pick<T>(from: readonly T[]): T {
@@ -63,12 +75,29 @@ class People {
   #write(root: string, path: string): void {
     if (!this.#makeFolder(root, dirname(path))) return
     if (existsSync(path) && statSync(path).isDirectory()) return
-    this.#discard(path)
     const token = `<${++this.#count}>`
-    this.written.add(token)
     const size = this.#random() < 0.15 ? 600_000 : Math.floor(this.#random() * 50)
     const filler = this.#random() < 0.5 ? 'x' : String(this.#count)
-    writeFileSync(path, token + filler.repeat(size).slice(0, size))
+    const content = token + filler.repeat(size).slice(0, size)
+    if (this.#random() < 0.5 && existsSync(path)) this.#edit(path, token, content)
+    else {
+      this.#discard(path)
+      writeFileSync(path, content, { flag: 'wx' })
+      this.written.add(token)
+    }
+  }
+
+  /** In place, as some programs do. What sync has replaced since it was opened is written to nowhere. */
+  #edit(path: string, token: string, content: string): void {
+    const fd = openSync(path, 'r+')
+    try {
+      this.discarded.add(tokenOf(readFileSync(fd, 'latin1')))
+      ftruncateSync(fd)
+      writeSync(fd, content, 0)
+      if (statSync(path).ino === fstatSync(fd).ino) this.written.add(token)
+    } finally {
+      closeSync(fd)
+    }
   }
 
   /** One by one: what comes by sync meanwhile is not what the person saw. */
@@ -77,10 +106,7 @@ class People {
     if (statSync(path).isDirectory()) {
       for (const child of readdirSync(path)) this.#remove(join(path, child))
       rmdirSync(path)
-    } else {
-      this.#discard(path)
-      unlinkSync(path)
-    }
+    } else this.#discard(path)
   }
 
   #move(root: string, path: string): void {
@@ -89,7 +115,14 @@ class People {
       return
     if (!this.#makeFolder(root, dirname(to))) return
     this.#remove(to)
-    renameSync(path, to)
+    if (statSync(path).isDirectory()) return renameSync(path, to)
+    const away = this.#takeAway(path)
+    try {
+      linkSync(away, to)
+    } catch (error) {
+      this.#forget(away)
+      throw error
+    }
   }
 
   #touch(path: string): void {
@@ -106,8 +139,8 @@ class People {
     if (wasFile) mkdirSync(path)
     else {
       const token = `<${++this.#count}>`
+      writeFileSync(path, token, { flag: 'wx' })
       this.written.add(token)
-      writeFileSync(path, token)
     }
   }
 
@@ -120,10 +153,19 @@ class People {
   }
 
   #discard(path: string): void {
-    if (!existsSync(path)) return
-    if (statSync(path).isDirectory())
-      for (const child of readdirSync(path)) this.#discard(join(path, child))
-    else this.discarded.add(tokenOf(readFileSync(path, 'latin1')))
+    if (existsSync(path)) this.#forget(this.#takeAway(path))
+  }
+
+  #takeAway(path: string): string {
+    const away = join(this.#bin, String(++this.#binned))
+    renameSync(path, away)
+    return away
+  }
+
+  #forget(away: string): void {
+    if (statSync(away).isDirectory())
+      for (const child of readdirSync(away)) this.#forget(join(away, child))
+    else this.discarded.add(tokenOf(readFileSync(away, 'latin1')))
   }
 }
 
@@ -170,8 +212,10 @@ function randomOf(seed: number): () => number {
 
 async function play(seed: number, count: number, steps: number): Promise<void> {
   const random = randomOf(seed)
-  const people = new People(random)
+  const bin = mkdtempSync(join(tmpdir(), 'silo-people-'))
   await using stack = new AsyncDisposableStack()
+  stack.defer(() => rmSync(bin, { recursive: true }))
+  const people = new People(random, bin)
   const replicas: Replica[] = []
   for (let i = 0; i < count; i++) replicas.push(stack.use(await replica(`r${i}`)))
   const connections = new Map<string, TestConnection>()

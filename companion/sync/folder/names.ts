@@ -54,6 +54,12 @@ export function temporaryName(name: string): string {
   return joinName(folder, `.syncthing.${kept}.tmp`)
 }
 
+/** Where what is replaced or deleted stands until that is done: a temporary file beside those that are put together. */
+export function asideName(name: string): string {
+  const [folder, base] = splitName(temporaryName(name))
+  return joinName(folder, base.replace('.syncthing.', '~syncthing~'))
+}
+
 /** The file a temporary one belongs to, where its name tells. */
 export function nameOfTemporary(name: string): string | undefined {
   const [folder, base] = splitName(name)
