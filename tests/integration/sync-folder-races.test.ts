@@ -160,3 +160,41 @@ test('a directory announced as deleted before what is in it goes all the same', 
   expect(treeOf(a.root)).toEqual({})
   expect(treeOf(b.root)).toEqual({})
 })
+
+test('a file takes the place of a directory though what was in that is announced as deleted later', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'd', 3)
+  connectDevices(a.device, b.device)
+  await converge(a, b)
+  rmSync(join(a.root, 'd'), { recursive: true })
+  writeFileSync(join(a.root, 'd'), 'a file now')
+  // What is gone is recorded last; until then the other has heard of the file only.
+  const looking = holdBack((task) => task.kind === 'look' && task.root === a.root)
+  const scanned = a.engine.rescan()
+  await looking.done
+  await vi.waitFor(() => expect(b.engine.state().needFiles).toBe(1), 10_000)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  looking.go()
+  await scanned
+  await quiet(a, b)
+  expect(treeOf(a.root)).toEqual({ d: 'a file now' })
+  expect(treeOf(b.root)).toEqual({ d: 'a file now' })
+})
+
+test('a problem that a scan had with a name is gone when the next has none', async () => {
+  await using a = await replica('a')
+  mkdirSync(join(a.root, 'd'))
+  await a.engine.rescan()
+  rmSync(join(a.root, 'd'), { recursive: true })
+  writeFileSync(join(a.root, 'd'), 'a file for a moment')
+  const hashing = holdBack((task) => task.kind === 'hash', 'before')
+  const scanned = a.engine.rescan()
+  await hashing.done
+  rmSync(join(a.root, 'd'))
+  mkdirSync(join(a.root, 'd'))
+  hashing.go()
+  await scanned
+  await quiet(a)
+  expect(a.engine.state().problems).toEqual([])
+})

@@ -1,18 +1,12 @@
 import { fileType } from '#companion/sync/bep-peer.ts'
 import type { LocalFile } from './file-records.ts'
 import type { FolderContext } from './folder-context.ts'
-import { keepDirectory } from './jobs.ts'
+import { keepDirectory, settlingMs } from './jobs.ts'
 import { isInternal, isTemporary, parentsOf, splitName } from './names.ts'
 import type { Need, Needs } from './needs.ts'
 import { perform, recordOf, type Step } from './placement.ts'
 
 const batch = 500
-/**
- * A directory that lives on for what is in it is announced so for good: not before it is clear that its content is not
- * about to be deleted too, which devices may announce after the directory, ms.
- */
-const settleMs = 1000
-const longestSettleMs = 30_000
 
 function isThere({ local }: Need): boolean {
   return local !== undefined && !local.deleted && !local.ignored
@@ -180,9 +174,8 @@ export class Deletions {
   }
 
   #keep(need: Need): void {
-    const age = Date.now() - need.since
-    const settled = age >= settleMs && !this.#pulling.announcing()
-    if (settled || age >= longestSettleMs) keepDirectory(this.#context, need)
-    else this.#wait = Math.min(this.#wait, Math.max(100, settleMs - age))
+    const wait = settlingMs(need, this.#pulling.announcing())
+    if (wait === 0) keepDirectory(this.#context, need)
+    else this.#wait = Math.min(this.#wait, wait)
   }
 }

@@ -352,7 +352,7 @@ class Folder implements FolderEngine {
   #planRescan(): void {
     const seconds = this.#watcher?.exhausted ? 60 : (this.#init.options?.rescanS ?? 3600)
     clearTimeout(this.#rescan)
-    if (seconds === 0) return
+    if (seconds === 0 || this.#closed) return
     this.#rescan = setTimeout(
       () => void this.#scans.scan().then(() => this.#planRescan()),
       seconds * 1000,

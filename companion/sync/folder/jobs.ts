@@ -6,6 +6,9 @@ import type { Need, Needs } from './needs.ts'
 import { dressed, freeConflictName, recordOf, replacing, type Step } from './placement.ts'
 import { mergeVersions, nextVersion } from './versions.ts'
 
+const settleMs = 1000
+const longestSettleMs = 30_000
+
 /** A file to be got. */
 export interface Job {
   readonly need: Need
@@ -97,6 +100,16 @@ export function keepDirectory(context: FolderContext, { name, best }: Need): voi
 export function isFree({ index }: FolderContext, { name, local }: Need): boolean {
   if (!local || local.deleted || local.ignored || local.type !== fileType.directory) return true
   return index.localNames(name, '', 1).length === 0
+}
+
+/**
+ * A directory that lives on for what is in it is announced so for good: not before it is clear that its content is not
+ * about to be deleted too, which devices may announce after what happened to the directory. Ms until then.
+ */
+export function settlingMs({ since }: Need, announcing: boolean): number {
+  const age = Date.now() - since
+  if (age >= longestSettleMs || (age >= settleMs && !announcing)) return 0
+  return Math.max(100, settleMs - age)
 }
 
 /** Everything in the directory is about to be deleted. */

@@ -51,18 +51,18 @@ export class Needs {
     return this.#needs.get(name)
   }
 
-  /** From the index; between pages others get their turn. */
+  /** From the index; between pages others get their turn, and see nothing missing that was known before. */
   async rebuild(): Promise<void> {
-    this.#needs.clear()
-    this.#bytes = 0
-    this.#deletions = 0
+    const before = new Set(this.#needs.keys())
     for (let after = ''; ;) {
       const names = this.#context.index.differingNames(after, page)
       this.update(names)
-      if (names.length < page) return
+      for (const name of names) before.delete(name)
+      if (names.length < page) break
       after = names.at(-1)!
       await new Promise(setImmediate)
     }
+    this.update([...before])
   }
 
   update(names: readonly string[]): void {

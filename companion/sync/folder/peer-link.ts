@@ -6,6 +6,8 @@ import type { FolderContext } from './folder-context.ts'
 const batch = 500
 /** Changes that come together go out together, ms. */
 const gatherMs = 10
+/** Whether it may read is asked again after this, ms: nobody tells when it may. */
+const longestWaitMs = 30_000
 
 /** Sends one peer what is here: everything at first, or what came since it last heard; then every change. */
 export class PeerLink {
@@ -84,15 +86,19 @@ export class PeerLink {
         if (!this.#stopped) await new Promise((resolve) => setTimeout(resolve, gatherMs))
       }
     } catch (error) {
-      // The connection is gone; whoever keeps connections knows.
       log.debug('the index could not be sent', { folder: id, error })
+      // Mostly the connection is gone anyway. Where it is not, the peer would never hear of anything again.
+      if (!this.#stopped) await this.peer.close('the index could not be sent').catch(() => {})
     }
   }
 
   async #waited(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
+    const timer = setTimeout(resolve, longestWaitMs)
+    timer.unref()
     if (!this.#stopped) await promise
+    clearTimeout(timer)
     this.#wake = undefined
   }
 }

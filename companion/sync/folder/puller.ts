@@ -13,6 +13,7 @@ import {
   keepDirectories,
   keepDirectory,
   quickStep,
+  settlingMs,
   type Job,
 } from './jobs.ts'
 import { isVersion } from './index-store.ts'
@@ -187,7 +188,7 @@ export class Puller {
     const free: Need[] = []
     for (const need of allowed ? needs : []) {
       if (isFree(this.#context, need)) free.push(need)
-      else if (!isEmptying(this.#context, this.#needs, need.name))
+      else if (!isEmptying(this.#context, this.#needs, need.name) && !this.#isSettling(need))
         keepDirectory(this.#context, need)
     }
     await this.#steps(free, (file, local) => ({
@@ -247,6 +248,7 @@ export class Puller {
           this.#noSource(need)
           continue
         }
+        if (this.#isInTheWay(need)) continue
         const job = jobOf(this.#context, this.#needs, file, need)
         if (!job) continue
         this.#active.add(need.name)
@@ -260,6 +262,19 @@ export class Puller {
       // The file it was to be moved from is not what it was: the content comes from a peer then.
       this.#fail(need, code)
     }
+  }
+
+  /** A directory has the name; what is in it may be about to go. */
+  #isInTheWay(need: Need): boolean {
+    const { name } = need
+    if (isFree(this.#context, need)) return false
+    return isEmptying(this.#context, this.#needs, name) || this.#isSettling(need)
+  }
+
+  #isSettling(need: Need): boolean {
+    const wait = settlingMs(need, this.announcing())
+    if (wait > 0) this.kick(wait)
+    return wait > 0
   }
 
   #collides(need: Need): boolean {

@@ -30,6 +30,8 @@ export interface ScanReport {
  */
 export class Scanner {
   readonly #context: FolderContext
+  /** Names a scan had a problem with: it is gone when the next that looks at them has none. */
+  readonly #troubled = new Set<string>()
 
   constructor(context: FolderContext) {
     this.#context = context
@@ -40,9 +42,20 @@ export class Scanner {
     for (let attempt = 1; ; attempt++) {
       const scan = new Scan(this.#context, signal)
       const report = await (paths === undefined ? scan.all() : scan.some(paths))
+      this.#remember(scan.troubled, paths)
       // The writer of a dataset cleared up meanwhile: what it holds now is another consistent state.
       if (!scan.heldBack || attempt >= heldBackScans) return report
     }
+  }
+
+  #remember(troubled: ReadonlySet<string>, paths: readonly string[] = ['']): void {
+    for (const name of this.#troubled) {
+      const looked = paths.some((path) => `${name}/`.startsWith(path === '' ? '' : `${path}/`))
+      if (!looked || troubled.has(name)) continue
+      this.#troubled.delete(name)
+      this.#context.problems.clear(name)
+    }
+    for (const name of troubled) this.#troubled.add(name)
   }
 }
 
@@ -61,6 +74,7 @@ class Scan {
   /** Directories that keep something in them for now, so that they cannot be recorded as gone. */
   readonly #held = new Set<string>()
   #vanished = false
+  readonly troubled = new Set<string>()
   /** Manifests were not recorded, because files they may name vanished. */
   heldBack = false
   #changed = 0
@@ -105,7 +119,7 @@ class Scan {
   }
 
   async #list(folders: readonly string[]): Promise<void> {
-    const { disk, root, ignores, dataset, problems } = this.#context
+    const { disk, root, ignores, dataset } = this.#context
     let rest = folders
     while (rest.length > 0) {
       this.#signal.throwIfAborted()
@@ -122,11 +136,11 @@ class Scan {
       this.#folders.push(...page.folders)
       this.#temporaries.push(...page.temporaries)
       for (const { name, code } of page.failures) {
-        if (code === 'unsafe') problems.set(name, 'sync_name_refused')
+        if (code === 'unsafe') this.#trouble(name, code)
         // Gone since its parent was listed: that is for the end of the scan.
         else if (code !== 'ENOENT' || name === '') {
           this.#failed.push(name)
-          problems.set(name, problemCode(code))
+          this.#trouble(name, code)
         }
       }
     }
@@ -210,7 +224,7 @@ class Scan {
   }
 
   async #hashBatch(batch: readonly Suspect[], cancel: Int32Array): Promise<void> {
-    const { disk, root, problems } = this.#context
+    const { disk, root } = this.#context
     const results = await hashesOf(disk, root, batch, cancel)
     this.#signal.throwIfAborted()
     const found: { entry: Entry; sequence: number; hashed: Hashed }[] = []
@@ -223,10 +237,15 @@ class Scan {
       } else {
         if (result.code === 'changed') this.#again.add(entry.name)
         this.#vanished = true
-        problems.set(entry.name, problemCode(result.code))
+        this.#trouble(entry.name, result.code)
       }
     })
     this.#commit(found, [])
+  }
+
+  #trouble(name: string, code: string): void {
+    this.troubled.add(name)
+    this.#context.problems.set(name, problemCode(code))
   }
 
   /** Records what was found, in one transaction. */
