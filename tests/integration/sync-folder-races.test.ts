@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -48,6 +48,15 @@ function tooEarly({ databasePath }: Replica): unknown[] {
     .all()
   database.close()
   return rows
+}
+
+function recorded({ databasePath }: Replica): unknown[] {
+  const database = new DatabaseSync(databasePath, { readOnly: true })
+  const rows = database
+    .prepare('SELECT name FROM sync_files WHERE device = 0 AND flags & 1 = 0 ORDER BY name')
+    .all()
+  database.close()
+  return rows.map(({ name }) => name)
 }
 
 function fill(root: string, folder: string, count: number): void {
@@ -197,4 +206,58 @@ test('a problem that a scan had with a name is gone when the next has none', asy
   await scanned
   await quiet(a)
   expect(a.engine.state().problems).toEqual([])
+})
+
+test('what fails when it is no longer wanted is no problem', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'd', 1)
+  connectDevices(a.device, b.device)
+  await converge(a, b)
+  await b.engine.setIgnores(['*.keep'])
+  writeFileSync(join(b.root, 'd/mine.keep'), 'ignored, and stays')
+  const looking = holdBack(
+    (task) => task.kind === 'list' && task.root === b.root && task.limit === 1,
+  )
+  rmSync(join(a.root, 'd'), { recursive: true })
+  await a.engine.rescan()
+  await looking.done
+  // Now there is a change here that wins over the deletion.
+  chmodSync(join(b.root, 'd'), 0o700)
+  await b.engine.rescan()
+  expect(b.engine.state().needFiles).toBe(0)
+  looking.go()
+  await quiet(a, b)
+  expect(b.engine.state()).toMatchObject({ needFiles: 0, problems: [] })
+  expect(treeOf(a.root)).toEqual({ d: null })
+})
+
+test('a directory that was made only for what is in it is recorded too', async () => {
+  await using a = await replica('a')
+  await using b = await replica('b')
+  fill(a.root, 'd/e', 2)
+  connectDevices(a.device, b.device, {
+    tamperIndex: (_, files) => files.filter(({ name }) => name.endsWith('.txt')),
+  })
+  await converge(a)
+  await vi.waitFor(() => expect(b.engine.state().files).toBe(2), 10_000)
+  await quiet(b)
+  expect(recorded(b)).toEqual(['d', 'd/e', 'd/e/0.txt', 'd/e/1.txt'])
+})
+
+test('who may change something again later is not passed over for what came before', async () => {
+  let allowed = true
+  await using a = await replica('a')
+  await using b = await replica('b', { permits: (_, operation) => operation === 'read' || allowed })
+  fill(a.root, 'd', 1)
+  const road = connectDevices(a.device, b.device, { tamper: (_, { size }) => Buffer.alloc(size) })
+  await converge(a)
+  await vi.waitFor(() => expect(b.engine.state().needFiles).toBe(1), 10_000)
+  await road.disconnect()
+  allowed = false
+  await b.restart()
+  expect(b.engine.state().needFiles).toBe(0)
+  allowed = true
+  connectDevices(a.device, b.device)
+  await vi.waitFor(() => expect(treeOf(b.root)).toEqual(treeOf(a.root)), 10_000)
 })

@@ -93,6 +93,8 @@ export function problemCode(code: string): string {
       return 'sync_directory_kept'
     case 'changed':
     case 'moved-changed':
+    // It was there a moment ago.
+    case 'ENOENT':
       return 'sync_file_busy'
     case 'wrong':
       return 'sync_wrong_block'

@@ -90,6 +90,7 @@ export class FolderPeers {
       mayRead: () => this.#permits(peer.bepId, 'read'),
     })
     link.setPaused(paused)
+    this.#askAgain(known!.no)
     this.#lastIndexAt = Date.now()
     this.#links.set(peer, link)
     this.#sources.add(peer, known!.no)
@@ -197,7 +198,25 @@ export class FolderPeers {
     const bepId = this.#devices.get(device)
     const allowed = bepId !== undefined && this.#permits(bepId, 'write')
     this.#permitted.set(device, { until: now + permitMs, allowed })
+    // What was passed over until now is wanted from here on.
+    if (known?.allowed === false && allowed) this.#granted()
     return allowed
+  }
+
+  /** With every connection: what was answered before may have changed meanwhile. */
+  #askAgain(device: number): void {
+    const known = this.#permitted.get(device)
+    if (known) this.#permitted.set(device, { ...known, until: 0 })
+    this.mayWrite(device)
+  }
+
+  #granted(): void {
+    this.#needs
+      .rebuild()
+      .then(() => this.#news())
+      .catch((error: unknown) => {
+        this.#context.log.warn('what is needed could not be found out', { folder: this.#init.id, error }) // prettier-ignore
+      })
   }
 
   /** What the connected devices had to say when they came has been said. */

@@ -3,7 +3,8 @@ import type { Placed, Placement } from './disk-tasks.ts'
 import type { IndexedFile, LocalFile } from './file-records.ts'
 import { type FolderContext, problemCode } from './folder-context.ts'
 import type { ShortRow } from './index-rows.ts'
-import { conflictName } from './names.ts'
+import type { IndexStore } from './index-store.ts'
+import { conflictName, parentsOf, splitName } from './names.ts'
 import { isConcurrent, type Version } from './versions.ts'
 
 /** One step on disk and what is recorded when it is done. */
@@ -120,10 +121,23 @@ export async function perform(
   }
   context.recorded(done)
   if (copies.length > 0) context.rescanSoon(copies, 0)
-  const changed = failures.filter(({ code }) => code === 'changed' || code === 'moved-changed')
+  const made = unrecordedParents(index, done)
+  if (made.length > 0) context.rescanSoon(made)
+  const changed = failures.filter(({ code }) => problemCode(code) === 'sync_file_busy')
   if (changed.length > 0) context.rescanSoon(changed.flatMap(({ step }) => namesOf(step)))
   if (failures.some(({ code }) => problemCode(code) === 'disk_full')) context.fail('disk_full')
   return failures
+}
+
+/** Directories that were made for what is in them: a person would say that they are there. */
+function unrecordedParents(index: IndexStore, done: readonly LocalFile[]): string[] {
+  const parents = new Set<string>()
+  for (const { name, deleted } of done) {
+    const [folder] = splitName(name)
+    if (!deleted && folder !== '' && !parents.has(folder))
+      for (const parent of [folder, ...parentsOf(folder)]) parents.add(parent)
+  }
+  return [...parents].filter((name) => index.localShort(name)?.deleted ?? true)
 }
 
 function namesOf({ item }: Step): string[] {

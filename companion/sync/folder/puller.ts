@@ -410,6 +410,9 @@ export class Puller {
   /** `code` of the disk or of the registry. */
   #fail(need: Need, code: string): void {
     this.#context.log.debug('not done', { name: need.name, code })
+    // Something else is wanted by now, or nothing: there is no problem with that yet.
+    const wanted = this.#needs.get(need.name)
+    if (!wanted || !isVersion(wanted.best, need.best.version)) return this.kick()
     // Nobody is connected who has it: the next connection brings it up again.
     const forGood = code === 'sync_no_source' && !need.devices.some((no) => this.#isConnected(no))
     const { attempts, delay } = this.#retries.add(need, forGood)
