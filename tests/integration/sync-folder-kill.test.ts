@@ -104,3 +104,35 @@ test('killed at any point of scanning and pulling, it is whole, loses nothing an
   expect(converged).toBeGreaterThan(rounds / 2)
   rmSync(place, { recursive: true })
 }, 600_000)
+
+test('a large directory that is deleted stays deleted, whenever it is killed meanwhile', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'silo-folder-kill-'))
+  const devices = { a: testDevice('a'), b: testDevice('b') }
+  const paths = (name: 'a' | 'b') => ({
+    root: join(place, name),
+    databasePath: join(place, `${name}.db`),
+  })
+  const args = (['a', 'b'] as const).flatMap((name) => {
+    const { root, databasePath } = paths(name)
+    mkdirSync(root, { recursive: true })
+    return [root, databasePath, Buffer.from(devices[name].bepId).toString('hex')]
+  })
+  const together = async () => {
+    await using a = await replica('a', { ...paths('a'), device: devices.a })
+    await using b = await replica('b', { ...paths('b'), device: devices.b })
+    connectDevices(a.device, b.device)
+    await converge(a, b)
+    expect(treeOf(b.root, true)).toEqual(treeOf(a.root, true))
+    return Object.keys(treeOf(a.root))
+  }
+  mkdirSync(join(paths('a').root, 'many/below'), { recursive: true })
+  for (let i = 0; i < 1300; i++)
+    writeFileSync(join(paths('a').root, `many/${i % 4 ? '' : 'below/'}${i}.txt`), `${i}`)
+  expect(await together()).toHaveLength(1302)
+  rmSync(join(paths('a').root, 'many'), { recursive: true })
+  // From its first scan to its last deletion.
+  for (const after of [0, 0, 1, 2])
+    await runAndKill(args, after, after === 0 ? Math.random() * 400 : Math.random() * 50)
+  expect(await together()).toEqual([])
+  rmSync(place, { recursive: true })
+}, 120_000)
