@@ -238,14 +238,17 @@ export class DurableTask implements TaskContext {
     request: {
       messages: ModelRequest['messages']
       schema: Record<string, unknown>
+      native?: ModelRequest['native']
       parse: v.GenericSchema<unknown, T>
       maxTokens: number
     },
   ): Promise<T> {
     return this.#durable(`json:${key}`, async () => {
       for (const temperature of [0, 0.4]) {
-        const { messages, schema, maxTokens } = request
-        const text = await this.#model({ messages, schema, maxTokens, temperature })
+        const { messages, schema, maxTokens, native } = request
+        // At the second try every model is held to the grammar.
+        const own = native && temperature === 0 ? { native } : {}
+        const text = await this.#model({ messages, schema, maxTokens, temperature, ...own })
         const parsed = v.safeParse(request.parse, jsonOf(text))
         if (parsed.success) return parsed.output
       }

@@ -4,7 +4,8 @@ import type { ChangeResult } from '#shared/domain/file-change.ts'
 import { agentSystemPrompt, agentTask, nextStepSchema, planQuestion, planSchema, type ToolSketch } from '#shared/agent/tool-choice.ts' // prettier-ignore
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { mostDenials, type DurableTask } from './durable-task.ts'
-import { cutJson, cutText, fenced } from './foreign-text.ts'
+import { cutJson, cutText } from './foreign-text.ts'
+import { callingMessages, toldOf, type Done } from './native-calls.ts'
 import type { OfferedTool } from './ports.ts'
 
 const nextSchema = v.object({
@@ -26,14 +27,6 @@ export interface FreeAgentOptions {
   readonly notes?: readonly string[]
 }
 
-interface Done {
-  readonly tool: string
-  readonly input: Record<string, unknown>
-  /** What the model is told; fenced where somebody else wrote it. */
-  readonly told: unknown
-  readonly foreign: boolean
-}
-
 /**
  * Composes tools freely: a plan, then one call after the other, each chosen by the model as JSON that a grammar holds it to.
  * What changes files is proposed and waits for a person, as everywhere.
@@ -53,11 +46,15 @@ export async function freeAgent(task: DurableTask, options: FreeAgentOptions): P
     const next = await task.decide(`next-${n}`, {
       messages: (room) => messagesOf(task, sketches, options.notes ?? [], planned, done, room),
       schema: nextStepSchema(sketches, planned.length),
+      native: {
+        tools: sketches.map(({ name, description, parameters }) => ({ name, description, parameters })), // prettier-ignore
+        messages: (room) => callingMessages(task.goal, hintsOf(planned, options.notes ?? [], room), done, room), // prettier-ignore
+      },
       parse: nextSchema,
       maxTokens: 900,
     })
     task.run.emit({ type: 'progress', stage: 'agent', done: n, total: options.steps, unit: 'steps' }) // prettier-ignore
-    const at = Math.min(Math.max(next.step ?? 1, 1), planned.length)
+    const at = Math.min(Math.max(next.step ?? n, 1), planned.length)
     if (next.tool === 'finish') {
       task.say(String(next.input.answer ?? '').trim())
       return
@@ -150,17 +147,15 @@ function messagesOf(
   done: readonly Done[],
   room: number,
 ): ChatMessage[] {
-  const plan = planned.length > 1 ? [`Plan: ${planned.map((step, n) => `${n + 1}. ${step}`).join(' ')}`] : [] // prettier-ignore
   const messages: ChatMessage[] = [
     { role: 'system', content: agentSystemPrompt() },
     {
       role: 'user',
-      content: agentTask(task.goal, tools, [...notes.map((note) => cutText(note, room)), ...plan]),
+      content: agentTask(task.goal, tools, hintsOf(planned, notes, room)),
     },
   ]
   for (const [n, each] of done.entries()) {
-    const share = n === done.length - 1 ? room / 4 : room / 4 / done.length
-    const text = JSON.stringify(cutJson(each.told, Math.max(200, share)))
+    const text = toldOf(done, n, room)
     messages.push(
       {
         role: 'assistant',
@@ -168,11 +163,16 @@ function messagesOf(
       },
       {
         role: 'user',
-        content: `Result of ${each.tool}: ${each.foreign ? fenced(text) : text}\nNext step as JSON.`,
+        content: `Result of ${each.tool}: ${text}\nNext step as JSON.`,
       },
     )
   }
   return messages
+}
+
+function hintsOf(planned: readonly string[], notes: readonly string[], room: number): string[] {
+  const plan = planned.length > 1 ? [`Plan: ${planned.map((step, n) => `${n + 1}. ${step}`).join(' ')}`] : [] // prettier-ignore
+  return [...notes.map((note) => cutText(note, room)), ...plan]
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -1,11 +1,14 @@
 import type { ChatModelLease, ModelPort } from '#companion/chat/ports.ts'
-import type { ChatMessage } from '#shared/contracts/engine.ts'
+import type { ChatMessage, Prompt, ToolCall } from '#shared/contracts/engine.ts'
+import { callsNatively, stepOf, type NativeRequest } from './native-calls.ts'
 import type { ModelAnswered } from './usage.ts'
 
 export interface ModelRequest {
   /** Built for the room the model has; called again with less where the first was too long. */
   messages(room: number): readonly ChatMessage[]
   readonly schema?: Record<string, unknown>
+  /** For a large model that was trained to call tools: its call or answer comes back in the form of `schema`. */
+  readonly native?: NativeRequest
   readonly maxTokens: number
   readonly temperature?: number
   onText?(text: string): void
@@ -31,24 +34,34 @@ export async function askModel(
     chosen(lease)
     const { loaded } = lease
     const most = loaded.contextTokens - request.maxTokens - 16
+    const native = callsNatively(lease) ? request.native : undefined
+    const { messages, tools } = native ?? { messages: request.messages, tools: [] }
+    const promptOf = (room: number): Prompt => ({
+      kind: 'chat',
+      messages: messages(room),
+      ...(native ? { tools } : {}),
+    })
     let room = firstRoom
-    let messages = request.messages(room)
-    while (room > 500 && (await loaded.countTokens({ kind: 'chat', messages }, signal)) > most) {
+    let prompt = promptOf(room)
+    while (room > 500 && (await loaded.countTokens(prompt, signal)) > most) {
       room = Math.floor(room / 2)
-      messages = request.messages(room)
+      prompt = promptOf(room)
     }
     let text = ''
+    let called: ToolCall | undefined
+    const isHeld = request.schema && !native
     const events = loaded.generate(
       {
-        prompt: { kind: 'chat', messages },
+        prompt,
         temperature: request.temperature ?? 0,
         maxTokens: request.maxTokens,
-        ...(request.schema ? { format: { type: 'json-schema', schema: request.schema } } : {}),
+        ...(isHeld ? { format: { type: 'json-schema', schema: request.schema! } } : {}),
       },
       signal,
     )
     for await (const event of events) {
-      if (event.type === 'text') {
+      if (event.type === 'tool-call') called ??= event.call
+      else if (event.type === 'text') {
         text += event.text
         request.onText?.(event.text)
       } else if (event.type === 'end') {
@@ -57,7 +70,7 @@ export async function askModel(
       }
     }
     signal.throwIfAborted()
-    return text
+    return native ? stepOf(called, text) : text
   } finally {
     lease.release()
   }

@@ -8,6 +8,8 @@ export interface ChatModelLease {
   readonly modelId: string
   readonly engineId: string
   readonly deviceName: string
+  /** How many it has; 0 where that is not known. */
+  readonly parameters: number
   /** Called exactly once; never throws. */
   release(): void
 }

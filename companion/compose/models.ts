@@ -58,7 +58,8 @@ export function composeModels(
         contextTokens: settings.get().contextTokens,
         parallel: task === 'chat' ? 2 : 1,
       }
-      return { ...(await pool.acquire(file, plan, options)), modelId: file.id }
+      const lease = await pool.acquire(file, plan, options)
+      return { ...lease, modelId: file.id, parameters: file.parameters }
     },
   }
 }

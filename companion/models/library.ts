@@ -32,6 +32,7 @@ export interface VerifiedModel<T extends ModelTask> {
   readonly path: string
   readonly sha256: string
   readonly task: T
+  readonly parameters: number
 }
 
 /** How a fetched model's file is called: whisper.cpp's own format is not GGUF. */
@@ -79,7 +80,7 @@ export class ModelLibrary {
     if (stats.size !== entry.size) throw new SiloError('model_corrupt', { params })
     const sha256 = await this.#init.records.sha256(path, signal)
     if (!sumsOf(entry).has(sha256)) throw new SiloError('model_corrupt', { params })
-    return { id: entry.id, path, sha256, task }
+    return { id: entry.id, path, sha256, task, parameters: entry.parameters }
   }
 
   /** The run that fetches a model. @throws SiloError model_unknown, conflict (already being fetched) */

@@ -56,6 +56,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly contextTokens: number
   /** Length of the vectors `embed` returns; 0 for a chat model. */
   readonly dimensions: number
+  /** Was it trained to call tools, as its own template says? Absent: not known to be. */
+  readonly callsTools?: boolean
   /** The tokens `prompt` becomes, template included, generation prompt too. */
   countTokens(prompt: Prompt, signal: AbortSignal): Promise<number>
   /** @throws SiloError context_overflow before any event; engine_crashed at any time */

@@ -32,14 +32,15 @@ export type Piece = { text: string } | { call: ToolCall }
 
 /**
  * Finds `<tool_call>{json}</tool_call>` in streamed text. What turns out to be no call is given back as text.
- * Small models often leave the tags out, so an answer that begins with `{` is held back and read as a whole.
+ * Some models leave the tags out, or write a code block instead, so an answer that begins with `{`, in a block or not, is
+ * held back and read as a whole.
  */
 export class ToolCallReader {
   readonly #known: ReadonlySet<string>
   readonly #newId: () => string
   #held = ''
   #inside = false
-  /** Undecided until something other than white space came. */
+  /** Undecided until enough of its beginning came. */
   #bare: boolean | undefined
   calls = 0
 
@@ -51,8 +52,7 @@ export class ToolCallReader {
   push(text: string): Piece[] {
     this.#held += text
     const pieces: Piece[] = []
-    const start = this.#held.trimStart()
-    if (this.#bare === undefined && start) this.#bare = start.startsWith('{')
+    this.#bare ??= isBare(this.#held.trimStart())
     if (this.#bare !== false) return pieces
     for (;;) {
       if (this.#inside) {
@@ -79,7 +79,8 @@ export class ToolCallReader {
   flush(): Piece[] {
     const pieces: Piece[] = []
     if (this.#bare) {
-      const call = parseToolCall(this.#held, this.#known, this.#newId())
+      const body = fence.exec(this.#held.trim())?.[1] ?? this.#held
+      const call = parseToolCall(body, this.#known, this.#newId())
       if (call) this.calls++
       pieces.push(call ? { call } : { text: this.#held })
     } else if (this.#inside) pieces.push(this.#close(this.#held, ''))
@@ -100,4 +101,12 @@ export class ToolCallReader {
     // Line breaks between calls are layout, not an answer.
     if (text && !(this.calls > 0 && text.trim() === '')) pieces.push({ text })
   }
+}
+
+const fence = /^```(?:json)?\s*(\{[^]*\})\s*```$/
+
+/** Does an answer that begins like this begin with `{`, in a code block or not? Undefined while that is open. */
+function isBare(start: string): boolean | undefined {
+  if (/^(?:```(?:json)?\s*)?\{/.test(start)) return true
+  return /^(?:`{0,2}|```(?:j|js|jso|json)?\s*)$/.test(start) ? undefined : false
 }

@@ -39,7 +39,14 @@ export async function run({ quick }: { quick: boolean }): Promise<{ ok: boolean 
     {
       async acquireChat() {
         asked++
-        return { loaded, modelId: id, engineId: engine.id, deviceName: '', release() {} }
+        return {
+          loaded,
+          modelId: id,
+          engineId: engine.id,
+          deviceName: '',
+          parameters: 0,
+          release() {},
+        }
       },
     },
     () => skills,

@@ -9,12 +9,17 @@ import type {
   LoadPlan,
   ModelFile,
   Prompt,
+  ToolCall,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 
+export type FakeReply = string | readonly string[] | Pick<ToolCall, 'name' | 'arguments'>
+
 export interface FakeEngineOptions {
-  /** The answer, or its pieces as they are streamed. Absent: the last user message, echoed. */
-  readonly reply?: (request: GenerateRequest) => string | readonly string[]
+  /** The answer, its pieces as they are streamed, or a call of a tool. Absent: the last user message, echoed. */
+  readonly reply?: (request: GenerateRequest) => FakeReply
+  /** Are its models trained to call tools? */
+  readonly callsTools?: boolean
   /** Length of the vectors. */
   readonly dimensions?: number
   /** Wait before each piece of text. */
@@ -68,6 +73,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       model,
       contextTokens: limit,
       dimensions: model.task === 'embed' ? dimensions : 0,
+      callsTools: options.callsTools ?? false,
       async countTokens(prompt, signal) {
         signal.throwIfAborted()
         return tokensOf(renderPrompt(prompt)).length
@@ -140,6 +146,11 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       return
     }
     const reply = options.reply?.(request) ?? defaultReply(request)
+    if (typeof reply === 'object' && 'name' in reply) {
+      yield { type: 'tool-call', call: { id: `call_${requests.length}`, ...reply } }
+      yield end('tool-calls', 1)
+      return
+    }
     const pieces = truncateAtStop(
       typeof reply === 'string' ? tokensOf(reply) : [...reply],
       request.stop ?? [],

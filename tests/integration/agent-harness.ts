@@ -15,7 +15,7 @@ import type { Intent } from '#shared/domain/agent-task.ts'
 import type { FileChange } from '#shared/domain/file-change.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
-import { createFakeEngine } from '../fakes/engine.ts'
+import { createFakeEngine, type FakeReply } from '../fakes/engine.ts'
 import { testModel } from '../models.ts'
 
 /** A companion with an agent over the fake engine, and a folder of files for it to work on. */
@@ -46,11 +46,16 @@ export class AgentWorld {
       loadConfig({ SILO_HOME: this.home, SILO_PORT: '0', SILO_OFFLINE: '1' }),
       {
         catalogue: real
-          ? catalogue.filter(({ id }) => id === real)
-          : catalogue.map((entry) => ({ ...entry, size: bytes.length, sha256 })),
+          ? catalogue.filter(({ id }) => id === real).map((entry) => ({ ...entry, parameters: options.parameters ?? entry.parameters }))
+          : catalogue.map((entry) => ({ ...entry, size: bytes.length, sha256, ...(options.parameters ? { parameters: options.parameters } : {}) })), // prettier-ignore
         ...(real
           ? {}
-          : { engine: createFakeEngine(options.reply ? { reply: options.reply } : {}) }),
+          : {
+              engine: createFakeEngine({
+                ...(options.reply ? { reply: options.reply } : {}),
+                callsTools: options.callsTools ?? false,
+              }),
+            }),
         link: { mdns: false },
         agent: {
           tools: (options.tools ?? []).map((tool): OfferedTool => ({ tool, origin: 'silo' })),
@@ -150,7 +155,10 @@ function linkModel(path: string, at: string): void {
 export interface AgentWorldOptions {
   /** In place of the fake engine. */
   readonly realModel?: 'qwen2.5-coder-0.5b' | 'qwen2.5-coder-1.5b'
-  readonly reply?: (request: GenerateRequest) => string
+  readonly reply?: (request: GenerateRequest) => FakeReply
+  /** Of the fake engine's models: trained to call tools, and how large. */
+  readonly callsTools?: boolean
+  readonly parameters?: number
   readonly tools?: readonly AnyTool[]
   readonly skills?: readonly AnySkill[]
   readonly limits?: TaskLimits

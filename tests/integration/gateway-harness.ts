@@ -93,7 +93,7 @@ export function createHarness(options: HarnessOptions = {}) {
       models: {
         async acquireChat(modelId, { signal }) {
           const lease = await models.acquire(modelId, 'chat', { signal })
-          return { ...lease, engineId: engine.id, deviceName: 'test' }
+          return { ...lease, engineId: engine.id, deviceName: 'test', parameters: 0 }
         },
       },
     },

@@ -114,7 +114,11 @@ export class ModelHost {
       sequences: parallel,
     })
     const backend = llama.gpu || 'cpu'
-    return { host, loaded: { op: 'loaded', contextTokens, dimensions, backend, threads } }
+    const callsTools = !embed && template.knowsTools
+    return {
+      host,
+      loaded: { op: 'loaded', contextTokens, dimensions, callsTools, backend, threads },
+    }
   }
 
   count(prompt: Prompt): number {

@@ -56,6 +56,10 @@ export class LlamaCppModel implements LoadedModel {
     return this.#granted?.dimensions ?? 0
   }
 
+  get callsTools(): boolean {
+    return this.#granted?.callsTools ?? false
+  }
+
   get backend(): Loaded['backend'] | undefined {
     return this.#granted?.backend
   }

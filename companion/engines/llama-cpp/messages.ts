@@ -95,6 +95,7 @@ export const fromWorkerSchema = v.variant('op', [
     id: v.number(),
     contextTokens: v.number(),
     dimensions: v.number(),
+    callsTools: v.boolean(),
     backend: v.picklist(['cpu', 'cuda', 'vulkan', 'metal']),
     threads: v.number(),
   }),

@@ -14,12 +14,13 @@ export interface TemplateTokens {
 /** Renders chats with the model's own template. */
 export class ChatTemplate {
   readonly #template: Template
-  readonly #knowsTools: boolean
+  /** The model was trained to call tools in the form that its template has for them. */
+  readonly knowsTools: boolean
   readonly #tokens: TemplateTokens
 
   constructor(source: string | undefined, tokens: TemplateTokens) {
     this.#template = new Template(source ?? chatMl)
-    this.#knowsTools = /\btools\b/.test(source ?? '')
+    this.knowsTools = /\btools\b/.test(source ?? '')
     this.#tokens = tokens
   }
 
@@ -27,7 +28,7 @@ export class ChatTemplate {
   render(prompt: Extract<Prompt, { kind: 'chat' }>): string {
     const tools = prompt.tools ?? []
     let messages = prompt.messages
-    if (tools.length > 0 && !this.#knowsTools) messages = withToolInstructions(messages, tools)
+    if (tools.length > 0 && !this.knowsTools) messages = withToolInstructions(messages, tools)
     try {
       return this.#template.render({
         messages: messages.map(templateMessage),
