@@ -14,6 +14,7 @@ import type { Config } from '#companion/config/config.ts'
 import { PackageService } from '#companion/sandbox/package-service.ts'
 import { findPyodide } from '#companion/sandbox/python-sandbox.ts'
 import type { SecretFiles } from '#companion/seal/secret-files.ts'
+import { createAddToNoteTool, type AddToNoteDeps } from '#companion/tools/own/add-to-note.ts'
 import { createClockTool } from '#companion/tools/own/clock.ts'
 import { createSaveArtifactTool } from '#companion/tools/own/save-artifact.ts'
 import { createVaultSearchTool, type VaultSearchDeps } from '#companion/tools/own/vault-search.ts'
@@ -61,7 +62,7 @@ export function composeAgentTools(init: {
   extractor: Extractor
   gate: EgressGate
   clips: Clips
-  notes: WriteNoteDeps
+  notes: WriteNoteDeps & AddToNoteDeps
   search: VaultSearchDeps['search']
   secrets: SecretFiles
   changes: ChangeFeed
@@ -100,6 +101,7 @@ export function composeAgentTools(init: {
   const own = [
     createVaultSearchTool({ search: init.search }),
     createWriteNoteTool(init.notes),
+    createAddToNoteTool(init.notes),
     createSaveArtifactTool(),
     createClockTool(),
   ]

@@ -112,6 +112,25 @@ export class Notes {
     })
   }
 
+  /**
+   * Adds at the end of a note, the newest of its title, or the one at this path. The very same once more adds nothing: whoever
+   * was cut off in between asks again.
+   * @throws SiloError note_unknown, note_unreadable
+   */
+  append(note: string, text: string): Promise<Note> {
+    return this.#alone(async () => {
+      await this.#index.refresh()
+      const named = this.#index.heads().filter((head) => head.path === note || plain(head.title) === plain(note)) // prettier-ignore
+      const [head] = named.sort((a, b) => b.modifiedAt - a.modifiedAt)
+      const bytes = head && (await this.#init.files.read(head.path))
+      if (!bytes) throw new SiloError('note_unknown')
+      const before = textOf(bytes).trimEnd()
+      if (!`\n${before}`.endsWith(`\n${text.trimEnd()}`))
+        await this.#write(head.path, bytesOf(`${before}${before && '\n\n'}${text.trimEnd()}\n`))
+      return this.read(head.path)
+    })
+  }
+
   /** Into the trash. @throws SiloError note_unknown, note_conflict */
   remove(path: string, version?: string): Promise<Trashed> {
     return this.#alone(async () => {
@@ -270,6 +289,10 @@ export class Notes {
     this.#turn = turn.catch(() => {})
     return turn
   }
+}
+
+function plain(name: string): string {
+  return name.normalize('NFC').toLowerCase()
 }
 
 function hasTag(head: NoteHead, tag: string): boolean {

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as v from 'valibot'
 import { startCompanion, type Companion } from '#companion/compose.ts'
 import { loadConfig } from '#companion/config/config.ts'
+import { DiskNoteFiles } from '#companion/notes/note-files.ts'
+import { Notes } from '#companion/notes/notes.ts'
 import { noteListSchema, noteSchema, trashedSchema, type Note } from '#shared/protocol/notes.ts'
 import { createFakeEngine } from '#tests/fakes/engine.ts'
 import type { Loose } from './gateway-harness.ts'
@@ -102,6 +104,29 @@ describe('notes', () => {
     await call('DELETE', at(note.path))
     const gone = await call('PUT', at(note.path), { text: 'x', version: other.version })
     expect(gone).toMatchObject({ status: 409, body: { note: null, error: { params: { version: '' } } } }) // prettier-ignore
+  })
+
+  it('take more at their end, once', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'silo-notes-'))
+    const changed: string[] = []
+    const notes = new Notes({
+      files: new DiskNoteFiles(root),
+      trash: undefined as never,
+      collectionId: () => undefined,
+      onChange: (which) => changed.push(...which),
+    })
+    writeFileSync(join(root, 'Besorgungen.md'), '# Besorgungen\n\n- Milch\n\n')
+    mkdirSync(join(root, 'b'))
+    writeFileSync(join(root, 'b', 'Empty.md'), '')
+    const added = await notes.append('besorgungen', '- Brot\n')
+    expect(added.text).toBe('# Besorgungen\n\n- Milch\n\n- Brot\n')
+    // Asked again after the answer was lost.
+    expect((await notes.append('Besorgungen', '- Brot')).version).toBe(added.version)
+    expect((await notes.append('b/Empty.md', 'x')).text).toBe('x\n')
+    expect(changed).toEqual(['Besorgungen.md', 'b/Empty.md'])
+    await expect(notes.append('Other', 'x')).rejects.toMatchObject({ code: 'note_unknown' })
+    await expect(notes.append('../Empty', 'x')).rejects.toMatchObject({ code: 'note_unknown' })
+    rmSync(root, { recursive: true })
   })
 
   it('take their links along when they are renamed or moved', async () => {

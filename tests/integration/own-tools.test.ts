@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { createAddToNoteTool } from '#companion/tools/own/add-to-note.ts'
 import { createClockTool } from '#companion/tools/own/clock.ts'
 import { createSaveArtifactTool } from '#companion/tools/own/save-artifact.ts'
 import { createVaultSearchTool } from '#companion/tools/own/vault-search.ts'
@@ -78,6 +79,23 @@ describe('writing a note', () => {
     expect(written).toEqual([{ title: 'Plan', folder: '', text: '# Plan\n\none' }])
     await expect(tool.call({ title: 'Plan', text: 'two' }, context({ leave: deny }))).rejects.toMatchObject({ code: 'approval_denied' }) // prettier-ignore
     expect(written).toHaveLength(1)
+  })
+})
+
+describe('adding to a note', () => {
+  it('asks leave first, and writes nothing without', async () => {
+    const added: unknown[] = []
+    const tool = createAddToNoteTool({
+      async append(...what) {
+        added.push(what)
+        return { path: 'Plan.md' }
+      },
+    })
+    const input = v.parse(tool.input, { note: 'Plan', text: ' two\n' })
+    await expect(tool.call(input, context({ leave: deny }))).rejects.toMatchObject({ code: 'approval_denied' }) // prettier-ignore
+    expect(added).toEqual([])
+    expect((await tool.call(input, context())).summary).toBe('Plan.md')
+    expect(added).toEqual([['Plan', 'two']])
   })
 })
 

@@ -53,7 +53,7 @@ export async function openToolWorld(): Promise<
     extractor,
     gate,
     clips: new Clips({ create: created as never }),
-    notes: { create: created },
+    notes: { create: created, append: async (path) => ({ path }) },
     search: async () => ({ hits: [hit], understood: [], found: true, unreachable: [] }),
     secrets: new SecretFiles(new Seal()),
     changes,
