@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Index, connect, makeArrowTable, type Connection, type Table } from '@lancedb/lancedb'
 import type { DatasetState, IndexState, StoredChunk } from '#shared/contracts/vault-store.ts'
@@ -42,7 +41,7 @@ export class OwnDataset {
 
   /** Undefined while nothing was ever written: reading creates nothing. */
   async forReading(): Promise<{ table: Table; index: IndexState } | undefined> {
-    if (!this.#opened && !existsSync(this.#path())) return undefined
+    if (!this.#opened && !(await this.#exists())) return undefined
     const { table } = await this.#open(false)
     return { table, index: this.#index }
   }
@@ -93,14 +92,14 @@ export class OwnDataset {
   }
 
   async remove(documentIds: readonly string[], signal: AbortSignal): Promise<void> {
-    if (!existsSync(this.#path())) return
+    if (!(await this.#exists())) return
     await this.#write(signal, async (table) => {
       await table.delete(ofDocuments(documentIds))
     })
   }
 
   async optimize(signal: AbortSignal): Promise<void> {
-    if (!existsSync(this.#path())) return
+    if (!(await this.#exists())) return
     await this.#write(
       signal,
       async (table) => {
@@ -141,8 +140,11 @@ export class OwnDataset {
     opened?.connection.close()
   }
 
-  #path(): string {
-    return join(this.#init.folder, `${this.#init.tableName}.lance`)
+  /** Without a version nothing was ever written: a folder alone is what a process left that was killed at the making. */
+  async #exists(): Promise<boolean> {
+    const { folder, tableName } = this.#init
+    const names = await readdir(join(folder, `${tableName}.lance`, '_versions')).catch(() => [])
+    return names.some((name) => name.endsWith('.manifest'))
   }
 
   #write(signal: AbortSignal, work: (table: Table) => Promise<void>, counts = true): Promise<void> {
@@ -206,7 +208,7 @@ export class OwnDataset {
     const { folder, tableName, dimensions } = this.#init
     if (forWriting) await mkdir(folder, { recursive: true, mode: 0o700 })
     const connection = await connect(folder)
-    const exists = existsSync(this.#path())
+    const exists = await this.#exists()
     if (!forWriting) {
       this.#index = await readIndexState(folder)
       return { connection, table: await connection.openTable(tableName) }

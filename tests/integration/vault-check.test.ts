@@ -123,6 +123,18 @@ describe('the check of the vault', () => {
     await repaired('dataset-damaged')
   })
 
+  it('takes a table that was never finished for none', async () => {
+    const dataset = join(home, 'vault', 'index', 'collection-02', open.store.deviceId)
+    open.vault.createCollection({ id: 'collection-02', name: 'Killed' })
+    // What is there when the process dies before the first version.
+    await mkdir(join(dataset, 'chunks-words-32.lance', 'data'), { recursive: true })
+    await mkdir(join(dataset, 'chunks-words-32.lance', '_versions'))
+    expect((await check(false)).report).toMatchObject({ findings: [], busy: [] })
+    await open.vault.ingest({ collectionId: 'collection-02', paths: [folder] })(runOf(signal).context) // prettier-ignore
+    expect(await open.store.countChunks('collection-02', signal)).toBeGreaterThanOrEqual(5)
+    expect((await check(false)).report.findings).toEqual([])
+  })
+
   it('brings the records to what other devices’ indexes say', async () => {
     const sender = new LanceStore({ directory: join(home, 'vault', 'index'), deviceId: 'device-b', modelId: 'words', dimensions }) // prettier-ignore
     const id = 'b'.repeat(32)
