@@ -19,7 +19,7 @@ interface Parts {
   readonly log: Log
 }
 
-/** Web Push that listens for runs that end. */
+/** Web Push that listens for runs that end, or ask for leave. */
 export function composePush({ home, secrets, database, runs, ...rest }: Parts): Push {
   let keys: PushKeys | undefined
   const push = new Push({
@@ -28,6 +28,8 @@ export function composePush({ home, secrets, database, runs, ...rest }: Parts): 
     keys: () => (keys ??= pushKeys(secrets.text(join(home, 'push-key')))),
   })
   runs.subscribe(({ runId, body }) => {
+    if (body.type === 'approval-request') push.approvalWaits(runId, body.approvalId)
+    if (body.type === 'approval-answer') push.approvalOver(body.approvalId)
     // The record is complete when the listeners of its last event have been told.
     if (body.type === 'run-ended') queueMicrotask(() => void push.runEnded(runs.record(runId)))
   })

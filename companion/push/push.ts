@@ -19,6 +19,8 @@ export interface PushInit {
   readonly log: Log
   readonly isPushService?: (url: URL) => boolean
   readonly post?: PushPost
+  /** Only tests change this. */
+  readonly askedAfterMs?: number
 }
 
 export type PushPost = (
@@ -28,16 +30,19 @@ export type PushPost = (
 
 /** A run shorter than this is not worth a notification, ms. */
 export const longRunMs = 20_000
+/** Whoever sits before an open page answers before this, ms: no phone needs to hear of it. */
+const askedAfterMs = 20_000
 const sendMs = 15_000
 /** Seconds a push service keeps what it cannot deliver. */
 const keptSeconds = 24 * 3600
 /** RFC 8292 wants a contact; there is none to name. */
 const contact = 'mailto:nobody@example.com'
 
-/** Tells browsers, by their makers' push services, that a long task is over. Each send is on the egress ledger first. */
+/** Tells browsers, by their makers' push services, that a long task is over or waits for leave. Each send is on the egress ledger first. */
 export class Push {
   readonly #init: PushInit
   readonly #closed = new AbortController()
+  readonly #asked = new Map<string, { runId: string; timer: NodeJS.Timeout }>()
 
   constructor(init: PushInit) {
     this.#init = init
@@ -66,23 +71,54 @@ export class Push {
   /** Resolves when everybody who sees the run was told, or could not be. Never throws. */
   async runEnded(run: RunRecord): Promise<void> {
     const { id: runId, kind, subject, outcome, startedAt, endedAt } = run
+    for (const [approvalId, asked] of this.#asked)
+      if (asked.runId === runId) this.approvalOver(approvalId)
     if (!this.#init.enabled() || outcome === undefined || outcome === 'cancelled') return
     if ((endedAt ?? startedAt) - startedAt < longRunMs) return
+    await this.#tell(
+      (space) => run.space === space || (space === '' && kind !== 'chat'),
+      (language) => ({ type: 'run-ended', runId, kind, subject, outcome, language }),
+    )
+  }
+
+  /** The agent asks the owners something. They are told if nobody has answered after a while. */
+  approvalWaits(runId: string, approvalId: string): void {
+    if (!this.#init.enabled() || this.#asked.has(approvalId)) return
+    const timer = setTimeout(() => {
+      this.#asked.delete(approvalId)
+      if (!this.#init.enabled()) return
+      void this.#tell(
+        (space) => space === '',
+        (language) => ({ type: 'approval-waits', runId, approvalId, language }),
+      )
+    }, this.#init.askedAfterMs ?? askedAfterMs)
+    timer.unref()
+    this.#asked.set(approvalId, { runId, timer })
+  }
+
+  /** It was answered, or is asked no more. */
+  approvalOver(approvalId: string): void {
+    clearTimeout(this.#asked.get(approvalId)?.timer)
+    this.#asked.delete(approvalId)
+  }
+
+  close(): void {
+    for (const approvalId of this.#asked.keys()) this.approvalOver(approvalId)
+    this.#closed.abort(new SiloError('shutting_down'))
+  }
+
+  async #tell(
+    sees: (space: string) => boolean,
+    payloadIn: (language: PushRecord['language']) => PushPayload,
+  ): Promise<void> {
     const told = this.#init.records.list().map(async (record) => {
       const space = this.#init.spaceOfDevice(record.deviceId)
       if (space === undefined) return this.#init.records.remove(record.subscription.endpoint)
-      const sees = run.space === space || (space === '' && kind !== 'chat')
-      if (!sees) return
-      const { language } = record
-      await this.#send(record, { type: 'run-ended', runId, kind, subject, outcome, language })
+      if (sees(space)) await this.#send(record, payloadIn(record.language))
     })
     for (const result of await Promise.allSettled(told))
       if (result.status === 'rejected')
         this.#init.log.warn('a push was not sent', { error: result.reason as unknown })
-  }
-
-  close(): void {
-    this.#closed.abort(new SiloError('shutting_down'))
   }
 
   async #send({ subscription, deviceName }: PushRecord, payload: PushPayload): Promise<void> {

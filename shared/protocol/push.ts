@@ -25,13 +25,21 @@ export const unsubscribePushSchema = v.object({
   endpoint: v.pipe(v.string(), v.maxLength(2000), v.url()),
 })
 
-/** All a push carries, and only encrypted for the browser: that a task is over, and its ids. Never content. */
-export const pushPayloadSchema = v.object({
-  type: v.literal('run-ended'),
-  runId: idSchema,
-  kind: runKindSchema,
-  subject: v.string(),
-  outcome: outcomeSchema,
-  language: v.picklist(['en', 'zh']),
-})
+/** All a push carries, and only encrypted for the browser: that a task is over or waits for leave, and its ids. Never content. */
+export const pushPayloadSchema = v.variant('type', [
+  v.object({
+    type: v.literal('run-ended'),
+    runId: idSchema,
+    kind: runKindSchema,
+    subject: v.string(),
+    outcome: outcomeSchema,
+    language: v.picklist(['en', 'zh']),
+  }),
+  v.object({
+    type: v.literal('approval-waits'),
+    runId: idSchema,
+    approvalId: idSchema,
+    language: v.picklist(['en', 'zh']),
+  }),
+])
 export type PushPayload = v.InferOutput<typeof pushPayloadSchema>

@@ -99,6 +99,7 @@ beforeEach(() => {
     log: silentLog,
     isPushService: (url) => url.origin === origin,
     post: overTls,
+    askedAfterMs: 40,
   })
 })
 afterEach(() => {
@@ -191,7 +192,8 @@ describe('Web Push', () => {
     expect(path).toBe('/send/phone')
     expect(headers).toMatchObject({ 'content-encoding': 'aes128gcm', ttl: '86400' })
     const payload = phone.decrypt(body)
-    expect(v.parse(v.strictObject(pushPayloadSchema.entries), payload)).toEqual({
+    expect(v.parse(pushPayloadSchema, payload)).toEqual(payload)
+    expect(payload).toEqual({
       type: 'run-ended',
       runId: run.id,
       kind: 'chat',
@@ -276,6 +278,38 @@ describe('Web Push', () => {
     expect(await paths({ endedAt: 1000 + longRunMs - 1 })).toEqual([])
     // The device that is not paired any more was forgotten.
     expect(records.list().map(({ deviceId }) => deviceId)).toEqual(['phone', 'guest'])
+  })
+
+  it('tells the owners that leave is asked for, where nobody gives it soon', async () => {
+    const phone = browser('phone')
+    await subscribe(phone.subscription)
+    await subscribe(browser('guest').subscription, 'guest')
+    const [waits, answered, over] = [newId(), newId(), newId()]
+    const runId = newId()
+    push.approvalWaits(runId, waits)
+    push.approvalWaits(runId, waits)
+    push.approvalWaits(newId(), answered)
+    push.approvalOver(answered)
+    const stopped = runOf({ kind: 'agent', outcome: 'cancelled' })
+    push.approvalWaits(stopped.id, over)
+    await push.runEnded(stopped)
+    await expect.poll(() => arrivals.length).toBeGreaterThan(0)
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(arrivals.map(({ path }) => path)).toEqual(['/send/phone'])
+    const payload = phone.decrypt(arrivals[0]!.body)
+    expect(v.parse(pushPayloadSchema, payload)).toEqual(payload)
+    expect(payload).toEqual({ type: 'approval-waits', runId, approvalId: waits, language: 'zh' })
+    gate.flush()
+    expect(ledger.list({ limit: 10 }).entries).toMatchObject([{ purpose: 'approval-waits' }])
+  })
+
+  it('asks nobody while it is switched off', async () => {
+    await subscribe(browser('phone').subscription)
+    push.approvalWaits(newId(), newId())
+    enabled = false
+    push.approvalWaits(newId(), newId())
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(arrivals).toEqual([])
   })
 
   it('forgets what the browser withdrew, and what is unsubscribed by its own device', async () => {

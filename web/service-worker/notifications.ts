@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { pushPayloadSchema, type PushPayload } from '#shared/protocol/push.ts'
-import { endText, pathOfRun } from '#web/client/run-news.ts'
+import { askText, endText, pathOfRun } from '#web/client/run-news.ts'
 
 const openSchema = v.object({ path: v.pipe(v.string(), v.regex(/^\/(?!\/)/)) })
 
@@ -10,18 +10,14 @@ export async function showPush(
   data: PushMessageData | null,
 ): Promise<void> {
   const payload = payloadOf(data)
-  const news = payload ?? {
-    kind: 'chat' as const,
-    outcome: 'done' as const,
-    language: 'en' as const,
-  }
+  const { body, path } = payload ? newsOf(payload) : { body: endText('chat', 'done', 'en'), path: '/inbox' } // prettier-ignore
   await scope.registration.showNotification('Silo', {
-    body: endText(news.kind, news.outcome, news.language),
+    body,
     icon: '/icons/icon-192.png',
     badge: '/icons/maskable-192.png',
-    lang: news.language === 'zh' ? 'zh-CN' : 'en',
+    lang: payload?.language === 'zh' ? 'zh-CN' : 'en',
     tag: payload?.runId ?? 'silo',
-    data: { path: payload ? pathOfRun(payload) : '/inbox' },
+    data: { path },
   })
 }
 
@@ -40,6 +36,15 @@ export async function openFromNotification(
   await window.focus().catch(() => {})
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a client of this worker
   window.postMessage({ type: 'OPEN', path })
+}
+
+function newsOf(payload: PushPayload): { body: string; path: string } {
+  if (payload.type === 'approval-waits')
+    return { body: askText(payload.language), path: `/approvals/${payload.approvalId}` }
+  return {
+    body: endText(payload.kind, payload.outcome, payload.language),
+    path: pathOfRun(payload),
+  }
 }
 
 function payloadOf(data: PushMessageData | null): PushPayload | undefined {
