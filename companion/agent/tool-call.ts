@@ -72,6 +72,7 @@ export async function callTool(
         written += text.length
         run.emit({ type: 'tool-output', callId, stream, text: text.slice(0, room) })
       },
+      show: onArtifact,
     })
     task.signal.throwIfAborted()
     for (const artifact of result.artifacts ?? []) onArtifact(artifact)

@@ -10,6 +10,7 @@ const headerSchema = v.variant('type', [
   v.object({ type: v.literal('ready') }),
   v.object({ type: v.literal('output'), stream: v.picklist(['stdout', 'stderr']) }),
   v.object({ type: v.literal('file'), name: text(4096), first: v.boolean() }),
+  v.object({ type: v.literal('shown'), name: text(4096) }),
   v.object({ type: v.literal('snapshot') }),
   v.object({
     type: v.literal('end'),

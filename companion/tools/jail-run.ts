@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Sandbox, SandboxEvent, SandboxJob } from '#shared/contracts/sandbox.ts'
 import type { ToolContext } from '#shared/contracts/tool.ts'
 import { SiloError, type Language } from '#shared/errors/silo-error.ts'
+import { artifactOf } from './left-artifacts.ts'
 
 type End = Extract<SandboxEvent, { type: 'end' }>
 
@@ -26,7 +27,7 @@ const keptStart = 6000
 const keptEnd = 2000
 
 /**
- * Runs a job, passing on its output. `use` sees what it left, which is deleted afterwards.
+ * Runs a job, passing on its output and what there is to see meanwhile. `use` sees what it left, which is deleted afterwards.
  * @throws SiloError sandbox_limit, sandbox_unavailable, sandbox_input_invalid, tool_failed; the signal's reason
  */
 export async function runInJail<T>(
@@ -41,6 +42,7 @@ export async function runInJail<T>(
   try {
     for await (const event of sandbox.run(job, context.signal)) {
       if (event.type === 'end') end = event
+      else if (event.type === 'file') context.show(artifactOf(event.name, event.content))
       else {
         texts[event.stream].add(event.text)
         context.output(event.stream, event.text)

@@ -36,14 +36,18 @@ export async function artifactsOf(folder: string, files: readonly Left[]): Promi
     if (artifacts.length === shownFiles) break
     if (bytes + size > shownBytes) continue
     bytes += size
-    const known = kinds[extname(name).toLowerCase()]
-    artifacts.push({
-      key: name,
-      title: name,
-      kind: known?.kind ?? 'file',
-      mediaType: known?.mediaType ?? 'application/octet-stream',
-      content: await readFile(join(folder, name)),
-    })
+    artifacts.push(artifactOf(name, await readFile(join(folder, name))))
   }
   return artifacts
+}
+
+export function artifactOf(name: string, content: Uint8Array): ToolArtifact {
+  const known = kinds[extname(name).toLowerCase()]
+  return {
+    key: name,
+    title: name,
+    kind: known?.kind ?? 'file',
+    mediaType: known?.mediaType ?? 'application/octet-stream',
+    content,
+  }
 }

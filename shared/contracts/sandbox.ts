@@ -60,6 +60,8 @@ export interface SandboxLimits {
 
 export type SandboxEvent =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /** A file as it is while the program goes on: not each one, not each time, none that is large. `end` has them all. */
+  | { readonly type: 'file'; readonly name: string; readonly content: Uint8Array }
   | {
       readonly type: 'end'
       readonly outcome: 'done' | 'error' | 'cancelled' | 'time-limit' | 'memory-limit' | 'output-limit' | 'file-limit' | 'crashed'

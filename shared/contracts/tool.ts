@@ -40,6 +40,8 @@ export interface ToolContext {
   progress(done: number, total?: number, detail?: string): void
   /** Lines a program writes while it runs. */
   output(stream: 'stdout' | 'stderr', text: string): void
+  /** A thing to look at as it is by now: the result has its last version. */
+  show(artifact: ToolArtifact): void
 }
 
 export interface ToolResult {

@@ -70,7 +70,7 @@ export function sandboxContract(name: string, open: () => Promise<OpenSandbox>):
       )) {
         expect(end).toBeUndefined()
         if (event.type === 'output') texts[event.stream] += event.text
-        else end = event
+        else if (event.type === 'end') end = event
       }
       expect(texts).toEqual({ stdout: 'one\n', stderr: 'two\n' })
       expect(end).toMatchObject({ type: 'end', outcome: 'done', exitCode: 0, files: [] })

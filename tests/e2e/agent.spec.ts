@@ -131,7 +131,7 @@ test('a phone is asked too: cards in the inbox, approved there, seen on the othe
   await hand.getByTestId('approve').tap()
   await expect(page.getByTestId('batch')).toBeVisible()
   await expect(page.getByTestId('ask')).toHaveCount(0)
-  expect(filed()).toHaveLength(3)
+  await expect.poll(filed).toHaveLength(3)
   await expect(hand.getByTestId('open-approval')).toHaveCount(0)
   await phoneContext.close()
 })
@@ -152,6 +152,23 @@ test('stopped: what was asked is asked no more', async () => {
   await expect(page.getByTestId('task')).toHaveAttribute('data-outcome', 'cancelled')
   await expect(page.getByTestId('ask-past')).toHaveAttribute('data-decision', 'withdraw')
   expect(here()).toEqual(all)
+})
+
+test('a page that a program writes changes while the program goes on', async () => {
+  await page.goto(`${companion.url}/`)
+  await page.getByTestId('composer-input').fill('Draw a counter')
+  const chip = page.getByTestId('intent')
+  await expect(chip).toHaveAttribute('data-skill', 'draw-counter')
+  await page.getByTestId('send').click()
+  await page.getByTestId('allow').click()
+  const shown = page.frameLocator('[data-testid="artifact-frame"]')
+  const answer = page.getByText('The counter is drawn.')
+  await expect(shown.getByRole('heading')).toHaveText('Step 2', { timeout: 15_000 })
+  await expect(answer).toBeHidden()
+  await expect(shown.getByRole('heading')).toHaveText('Step 3', { timeout: 15_000 })
+  await expect(answer).toBeHidden()
+  await expect(answer).toBeVisible({ timeout: 15_000 })
+  await expect(shown.getByRole('heading')).toHaveText('Step 3')
 })
 
 test('the switches are off, go on for a time, and off again', async () => {

@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { startCompanion } from '#companion/compose.ts'
 import { loadConfig } from '#companion/config/config.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
+import { createDrawingSkill } from './drawing-skill.ts'
 import { createFakeEngine } from './engine.ts'
 import { createFilingSkill } from './filing-skill.ts'
 
 /**
  * A companion over the fake engine, as a process: `node tests/fakes/companion.ts`. For work on the app
  * without a model, and for tests that kill it. SILO_FAKE_REPLY is the answer, SILO_FAKE_DELAY the ms
- * between its words, SILO_FAKE_NAME what it is called; with SILO_FAKE_SKILLS its agent has a skill that needs no model.
+ * between its words, SILO_FAKE_NAME what it is called; with SILO_FAKE_SKILLS its agent has skills that need no model.
  */
 process.env.SILO_HOME ??= mkdtempSync(join(tmpdir(), 'silo-fake-'))
 const models = join(process.env.SILO_HOME, 'models')
@@ -31,7 +32,9 @@ const reply = process.env.SILO_FAKE_REPLY
 const companion = await startCompanion(loadConfig(), {
   catalogue: entries,
   ...(process.env.SILO_FAKE_NAME ? { link: { name: process.env.SILO_FAKE_NAME } } : {}),
-  ...(process.env.SILO_FAKE_SKILLS ? { agent: { skills: [createFilingSkill()] } } : {}),
+  ...(process.env.SILO_FAKE_SKILLS
+    ? { agent: { skills: [createFilingSkill(), createDrawingSkill()] } }
+    : {}),
   engine: createFakeEngine({
     delayMs: Number(process.env.SILO_FAKE_DELAY ?? 20),
     ...(reply === undefined ? {} : { reply: () => reply }),

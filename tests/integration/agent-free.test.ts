@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GenerateRequest } from '#shared/contracts/engine.ts'
 import { AgentWorld } from './agent-harness.ts'
-import { listTool, ran, readTool, shellTool, sortTool } from './agent-tools.ts'
+import { drawTool, listTool, ran, readTool, shellTool, sortTool } from './agent-tools.ts'
 
 let world: AgentWorld
 afterEach(() => world.close())
@@ -26,6 +26,19 @@ const finish = (answer: string) => call('finish', { answer })
 const open = async (id: string) => world.until(id, 'approval-request')
 
 describe('the free agent', () => {
+  it('shows what a tool draws before the tool has ended, each state as a version', async () => {
+    world = new AgentWorld()
+    await world.start({ tools: [drawTool], reply: scripted([call('draw', {}), finish('Drawn.')]) })
+    const { id } = await world.task('Draw', intent)
+    expect(await world.until(id, 'run-ended')).toMatchObject({ outcome: 'done' })
+    const bodies = (await world.events(id)).map(({ body }) => body)
+    const drawn = bodies.filter((body) => body.type === 'artifact-updated')
+    expect(drawn.map(({ artifact }) => artifact.version)).toEqual([1, 2, 3])
+    expect(new Set(drawn.map(({ artifact }) => artifact.key)).size).toBe(1)
+    const order = bodies.flatMap(({ type }) => (/^(artifact|tool)-/.test(type) ? [type] : []))
+    expect(order.indexOf('tool-result')).toBe(order.length - 1)
+  })
+
   it('plans, looks, proposes, and tells what was done', async () => {
     world = new AgentWorld()
     await world.start({ tools, reply: scripted([call('list_files', { path: world.files }), call('sort_folder', { path: world.files }), finish('All sorted.')]) }) // prettier-ignore

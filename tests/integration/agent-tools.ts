@@ -54,6 +54,21 @@ export const sortTool: AnyTool = {
     return { data: { files: changes.length }, summary: 'plan', plan: { title: 'Sort', changes } }
   },
 }
+const state = (text: string) =>
+  ({ key: 'page', kind: 'html', title: 'Page', mediaType: 'text/html', content: Buffer.from(text) }) as const // prettier-ignore
+/** Shows one thing in three states, the last twice. */
+export const drawTool: AnyTool = {
+  ...base,
+  name: 'draw',
+  title: { en: 'Draw', zh: '绘制' },
+  description: 'Draws.',
+  parameters: { type: 'object', properties: {}, additionalProperties: false },
+  input: v.strictObject({}),
+  async call(_input, { show }) {
+    for (const text of ['one', 'two', 'three']) show(state(text))
+    return { data: {}, summary: 'drawn', artifacts: [state('three')] }
+  },
+}
 const shellInput = v.strictObject({ argv: v.array(v.string()) })
 /** Says what it ran; nothing is run. */
 export const ran: string[][] = []

@@ -32,12 +32,14 @@ const entryOf: FileAccess['stat'] = async (path) => {
 /** Every path is allowed; what is asked and printed is written down. */
 function createContext(
   answer?: SiloError,
-): ToolContext & { asked: LeaveRequest[]; printed: string[] } {
+): ToolContext & { asked: LeaveRequest[]; printed: string[]; shown: string[] } {
   const asked: LeaveRequest[] = []
   const printed: string[] = []
+  const shown: string[] = []
   return {
     asked,
     printed,
+    shown,
     taskId: newId(),
     caller: 'self',
     language: 'en',
@@ -65,6 +67,8 @@ function createContext(
     },
     progress() {},
     output: (_, text) => void printed.push(text),
+    show: ({ key, kind, content }) =>
+      void shown.push(`${key} ${kind} ${Buffer.from(content).toString()}`),
   }
 }
 
@@ -95,6 +99,41 @@ describe('the tool python', () => {
     expect(await readFile(path, 'utf8')).toBe('alpha\n')
     expect(await readdir(join(world.home, 'sandbox', 'in'))).toEqual([])
     expect(await readdir(join(world.home, 'sandbox', 'python', 'left'))).toEqual([])
+  })
+
+  it('shows what it writes while it goes on, as often as can be looked at', async () => {
+    const context = createContext()
+    const code = `
+import os, time
+for n in range(3):
+    with open('page.html', 'w') as page: page.write(f'<h1>{n}</h1>')
+    time.sleep(0.75)
+for n in range(200):
+    with open('often.txt', 'w') as file: file.write('x')
+    with open('often.txt') as file: file.read()
+with open('.hidden.txt', 'w') as file: file.write('x')
+with open('/tmp/outside.txt', 'w') as file: file.write('x')
+with open('large.txt', 'w') as file: file.write('x' * 1_100_000)
+gone = open('gone.txt', 'w')
+gone.write('x')
+os.remove('gone.txt')
+gone.close()
+with open('page.html', 'w') as page: page.write('<h1>end</h1>')
+print('done')
+`
+    const call = parts.pythonTool.call({ code, files: [], why: '' }, context)
+    // Seen before the program has ended.
+    await expect.poll(() => context.shown, { timeout: 20_000 }).toContain('page.html html <h1>1</h1>') // prettier-ignore
+    expect(context.printed).toEqual([])
+    const result = await call
+    expect(result.data).toMatchObject({ ok: true, stdout: 'done\n' })
+    const pages = context.shown.filter((each) => each.startsWith('page.html'))
+    expect(pages.slice(0, 3)).toEqual([0, 1, 2].map((n) => `page.html html <h1>${n}</h1>`))
+    const others = context.shown.filter((each) => !each.startsWith('page.html'))
+    expect([...new Set(others)]).toEqual(['often.txt code x'])
+    expect(others.length).toBeLessThan(20)
+    const page = result.artifacts?.find(({ key }) => key === 'page.html')
+    expect(Buffer.from(page!.content).toString()).toBe('<h1>end</h1>')
   })
 
   it('gives a traceback to learn from, and says which package is missing', async () => {

@@ -43,7 +43,7 @@ export async function runJob(
   let output = ''
   for await (const event of sandbox.run(job, signal ?? new AbortController().signal)) {
     if (event.type === 'end') return { ...event, output }
-    output += event.text
+    if (event.type === 'output') output += event.text
   }
   throw new Error('a job without an end')
 }

@@ -124,6 +124,7 @@ export async function openToolWorld(): Promise<
         },
         progress() {},
         output: (_, text) => void effects.push(text),
+        show: ({ title }) => void effects.push(title),
       }
     },
     async [Symbol.asyncDispose]() {

@@ -13,13 +13,14 @@ interface FileNode {
 }
 interface Streams {
   node: FileNode
+  flags: number
 }
 interface MemoryFiles {
   createNode(...args: unknown[]): unknown
   resizeFileStorage(node: FileNode, size: number): void
   ops_table: {
     dir: { node: { unlink(parent: { contents: Record<string, FileNode> }, name: string): void } }
-    file: { stream: { write(...args: [stream: Streams, bytes: Uint8Array, offset: number, length: number, position: number, own?: boolean]): number } } // prettier-ignore
+    file: { stream: { close?(stream: Streams): void; write(...args: [stream: Streams, bytes: Uint8Array, offset: number, length: number, position: number, own?: boolean]): number } } // prettier-ignore
   }
 }
 interface FileSystem {
@@ -27,9 +28,11 @@ interface FileSystem {
   ErrnoError: new (errno: number) => Error
   mkdirTree(path: string): void
   readdir(path: string): string[]
+  analyzePath(path: string): { exists: boolean }
   lstat(path: string): { mode: number; size: number; mtime: Date }
   isDir(mode: number): boolean
   isFile(mode: number): boolean
+  getPath(node: FileNode): string
   open(path: string, flags: string): Streams
   read(stream: Streams, buffer: Uint8Array, offset: number, length: number): number
   write(stream: Streams, buffer: Uint8Array, offset: number, length: number): number
@@ -62,6 +65,9 @@ const { stringify, parse } = JSON
 const none = new Uint8Array(0)
 /** ENOSPC of Emscripten. */
 const noSpace = 51
+/** What is larger, or comes again sooner, is only sent in the end. Bytes, ms. */
+const shownBytes = 2 ** 20
+const shownEveryMs = 600
 /** No file of the program is older than its start; those it was given are. */
 const stagedAt = Date.UTC(2000, 0, 1)
 
@@ -296,6 +302,27 @@ function sendFile(fs: FileSystem, name: string): void {
   fs.close(stream)
 }
 
+/** Shows a file as soon as the program has written and closed it, seldom enough to be looked at. */
+function showFiles(fs: FileSystem): void {
+  const at = new Map<string, number>()
+  fs.filesystems.MEMFS.ops_table.file.stream.close = ({ node, flags }) => {
+    if ((flags & 3) === 0) return
+    const path = fs.getPath(node)
+    const now = Date.now()
+    if (!path.startsWith('/work/') || path.includes('/.') || path.includes('/__pycache__/')) return
+    if (now - (at.get(path) ?? 0) < shownEveryMs) return
+    // It may have been removed while it was open.
+    const { size } = fs.analyzePath(path).exists ? fs.lstat(path) : { size: 0 }
+    if (size === 0 || size > shownBytes) return
+    at.set(path, now)
+    const content = new Uint8Array(size)
+    const stream = fs.open(path, 'r')
+    const got = fs.read(stream, content, 0, size)
+    fs.close(stream)
+    send({ type: 'shown', name: path.slice('/work/'.length) }, content.subarray(0, got))
+  }
+}
+
 async function loadPackages(python: Python, job: Job): Promise<void> {
   const quiet = { messageCallback() {}, errorCallback() {}, checkIntegrity: true }
   if (job.load.length > 0) await python.loadPackage(job.load, quiet)
@@ -325,6 +352,7 @@ async function run(python: Python, memory: { limit: number; reached: boolean }):
     await loadPackages(python, job)
     const execute = python.runPython(driver) as (code: string) => PromiseLike<string>
     files = limitFiles(python.FS, job)
+    showFiles(python.FS)
     const ended = parse(await execute(job.code)) as { exit: number; error?: string }
     exitCode = ended.exit & 255
     error = ended.error?.slice(0, 500)
