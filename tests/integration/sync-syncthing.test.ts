@@ -82,6 +82,24 @@ describe('with the real Syncthing', { timeout: 240_000 }, () => {
     await alike(pair, ['edited there.md'])
   })
 
+  test('a directory of many files that is deleted there is gone on both sides for good', async () => {
+    const pair = await pairWithStock(closers, {
+      prepare(here) {
+        write(here, 'kept.md', 'x')
+        for (let at = 0; at < 1600; at++)
+          write(here, `many/${at % 3 ? '' : 'below/'}${at}.txt`, `${at}`)
+      },
+    })
+    await alike(pair, ['many/1.txt', 'many/below/1599.txt'])
+    rmSync(join(pair.there, 'many'), { recursive: true })
+    await pair.stock.scan('shared')
+    await expect.poll(() => existsSync(join(pair.here, 'many')), { timeout: waitMs }).toBe(false)
+    // It is not brought back by either.
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    await alike(pair, ['kept.md'])
+    expect(existsSync(join(pair.here, 'many')) || existsSync(join(pair.there, 'many'))).toBe(false)
+  })
+
   test('a change in a large file moves what changed, and what both have stays', async () => {
     const large = randomBytes(24 << 20)
     const pair = await pairWithStock(closers, {
