@@ -28,8 +28,8 @@ export interface FolderContext {
   mayWrite(device: number): boolean
   /** Looks at these names soon. */
   rescanSoon(names: readonly string[], delayMs?: number): void
-  /** What is here changed in the index. */
-  localChanged(names: readonly string[]): void
+  /** What is here changed in the index. `announced`: those of them that others may have; all unless told. */
+  localChanged(names: readonly string[], announced?: readonly string[]): void
   /** Written, moved here or deleted as another device had it, and recorded so. */
   recorded(files: readonly LocalFile[]): void
   /** Nothing more can be done now; it is tried again after a while. */

@@ -13,6 +13,8 @@ const batch = 500
 /** Permissions are asked again after this, ms. */
 const permitMs = 500
 const lacksMs = 2000
+/** The same while much is on its way: counting looks at every file. */
+const lacksBusyMs = 10_000
 /** An index that has been silent for this long is taken for complete, ms. */
 const silentMs = 3000
 const announcingMs = 500
@@ -26,7 +28,8 @@ export class FolderPeers {
   readonly #news: () => void
   readonly #links = new Map<BepPeer, PeerLink>()
   readonly #permitted = new Map<number, { until: number; allowed: boolean }>()
-  readonly #lacks = new Map<number, { until: number; files: number; bytes: number }>()
+  readonly #lacks = new Map<number, { at: number; isOld: boolean; files: number; bytes: number }>()
+  #recount: NodeJS.Timeout | undefined
   #devices: Map<number, Uint8Array> | undefined
   #storing = 0
   #lastIndexAt = 0
@@ -103,6 +106,7 @@ export class FolderPeers {
   }
 
   stop(): void {
+    clearTimeout(this.#recount)
     for (const peer of this.#links.keys()) this.detach(peer)
   }
 
@@ -176,7 +180,8 @@ export class FolderPeers {
       // What is here in just that version is lacked no more than before.
       if (differing.has(name) || this.#needs.get(name)) this.#needs.update([name])
     }
-    this.#lacks.delete(link.device)
+    const lacks = this.#lacks.get(link.device)
+    if (lacks) lacks.isOld = true
     return true
   }
 
@@ -245,10 +250,24 @@ export class FolderPeers {
   #lacking(device: number): { files: number; bytes: number } {
     const now = Date.now()
     const known = this.#lacks.get(device)
-    if (known && known.until > now) return known
-    const counted = { ...this.#context.index.lacks(device), until: now + lacksMs }
+    const { announcing } = this
+    const freshMs = announcing ? lacksBusyMs : known?.isOld ? 0 : lacksMs
+    if (known && now - known.at < freshMs) {
+      // Whoever looks now sees an older number, and is told when there is a newer one.
+      if (announcing) this.#recountLater()
+      return known
+    }
+    const counted = { ...this.#context.index.lacks(device), at: now, isOld: false }
     this.#lacks.set(device, counted)
     return counted
+  }
+
+  #recountLater(): void {
+    this.#recount ??= setTimeout(() => {
+      this.#recount = undefined
+      this.#context.stateChanged()
+    }, announcingMs + 100)
+    this.#recount.unref()
   }
 
   #reset(bepId: Uint8Array, indexId: bigint) {

@@ -36,6 +36,9 @@ import { Watcher } from './watcher.ts'
 /** What failed as a whole is tried again after this, ms. */
 const retryMs = 20_000
 const changeMs = 150
+/** After a scan that found more new directories than this, its second look waits for what goes on, ms. */
+const manyFolders = 16
+const secondLookMs = 1500
 
 /** Opens one folder; `start` makes it work. The tables of the index are made where they are not there. */
 export function openFolder(init: FolderInit): FolderEngine {
@@ -99,7 +102,7 @@ class Folder implements FolderEngine {
       ignores: new IgnorePatterns({ lines: [], foldCase: false }),
       mayWrite: (device) => this.#peers.mayWrite(device),
       rescanSoon: (names, delayMs) => this.#scans.later(names, delayMs),
-      localChanged: (names) => this.#localChanged(names),
+      localChanged: (names, announced) => this.#localChanged(names, announced),
       recorded: (files) => this.#recorded(files),
       fail: (code) => this.#fail(code),
       stateChanged: () => this.#changed(),
@@ -117,6 +120,7 @@ class Folder implements FolderEngine {
       prepare: () => this.#prepare(),
       done: (report, full) => this.#scanned(report, full),
       failed: (error) => this.#scanFailed(error),
+      isBusy: () => this.#puller.working,
     })
   }
 
@@ -303,7 +307,7 @@ class Folder implements FolderEngine {
     if (added.length > 0) {
       const all = new Set(added)
       const top = all.has('') ? [''] : added.filter((name) => !parentsOf(name).some((parent) => all.has(parent))) // prettier-ignore
-      this.#scans.later(top, 0)
+      this.#scans.later(top, added.length > manyFolders ? secondLookMs : 0)
     }
     this.#puller.kick()
     this.#changed()
@@ -323,7 +327,7 @@ class Folder implements FolderEngine {
 
   #seen(names: readonly string[] | undefined): void {
     if (this.#paused || this.#closed || !this.#started) return
-    void this.#scans.scan(this.#context.dataset ? undefined : names)
+    this.#scans.soon(this.#context.dataset ? undefined : names)
   }
 
   #scanFailed(error: unknown): void {
@@ -368,9 +372,9 @@ class Folder implements FolderEngine {
     for (const listener of this.#pullListeners) listener(names)
   }
 
-  #localChanged(names: readonly string[]): void {
+  #localChanged(names: readonly string[], announced: readonly string[] = names): void {
     if (names.length === 0) return
-    this.#needs.update(names)
+    this.#needs.update(announced)
     this.#afterChange(names)
   }
 

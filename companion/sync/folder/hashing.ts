@@ -4,7 +4,7 @@ import type { Entry, Failure, Hashed } from './disk-tasks.ts'
 const batchFiles = 256
 const batchBytes = 16 * 1024 * 1024
 /** Batches that are read at once. */
-export const hashers = 3
+const hashers = 3
 /** A stretch of a large file that is worth a thread of its own. */
 const partBytes = 32 * 1024 * 1024
 
@@ -49,7 +49,7 @@ function joined(parts: readonly (Hashed | Failure)[]): Hashed | Failure {
   return { ...first!, hashes, fresh: found.some(({ fresh }) => fresh) }
 }
 
-export function batchesOf(files: readonly Suspect[]): Suspect[][] {
+function batchesOf(files: readonly Suspect[]): Suspect[][] {
   const batches: Suspect[][] = []
   let bytes = Infinity
   for (const file of files) {
@@ -63,4 +63,63 @@ export function batchesOf(files: readonly Suspect[]): Suspect[][] {
     }
   }
   return batches
+}
+
+/** Reads what is found while more is being found. */
+export class HashQueue implements AsyncDisposable {
+  readonly #work: (batch: readonly Suspect[], cancel: Int32Array) => Promise<void>
+  readonly #signal: AbortSignal
+  readonly #cancel = new Int32Array(new SharedArrayBuffer(4))
+  readonly #batches: Suspect[][] = []
+  readonly #readers = new Set<Promise<void>>()
+  #failure: { readonly error: unknown } | undefined
+
+  /** `cancel`: for `hashesOf`. */
+  constructor(
+    work: (batch: readonly Suspect[], cancel: Int32Array) => Promise<void>,
+    signal: AbortSignal,
+  ) {
+    this.#work = work
+    this.#signal = signal
+    signal.addEventListener('abort', this.#stop, { once: true })
+  }
+
+  add(files: readonly Suspect[]): void {
+    this.#batches.push(...batchesOf(files))
+    while (this.#readers.size < hashers && this.#batches.length > 0) {
+      const reader = this.#read().finally(() => this.#readers.delete(reader))
+      this.#readers.add(reader)
+    }
+  }
+
+  /** Resolves when all that was added is read. @throws what the work threw first; the signal's reason */
+  async drained(): Promise<void> {
+    await Promise.all(this.#readers)
+    this.#signal.throwIfAborted()
+    if (this.#failure) throw this.#failure.error
+  }
+
+  /** Ends what goes on; what waits is dropped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop()
+    this.#signal.removeEventListener('abort', this.#stop)
+    await Promise.all(this.#readers)
+  }
+
+  readonly #stop = (): void => {
+    this.#batches.length = 0
+    Atomics.store(this.#cancel, 0, 1)
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (let batch = this.#batches.shift(); batch; batch = this.#batches.shift()) {
+        this.#signal.throwIfAborted()
+        await this.#work(batch, this.#cancel)
+      }
+    } catch (error) {
+      this.#batches.length = 0
+      this.#failure ??= { error }
+    }
+  }
 }

@@ -119,11 +119,6 @@ export class IndexStore {
     return this.#sequence
   }
 
-  /** Somebody else has announced something. */
-  get hasRemote(): boolean {
-    return this.devices().some(({ files }) => files > 0)
-  }
-
   local(name: string): LocalFile | undefined {
     const row = this.#get(sql.local, name)
     return row && localOf(row)

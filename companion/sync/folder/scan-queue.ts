@@ -2,6 +2,9 @@ import type { Scanner, ScanReport } from './scanner.ts'
 
 const firstAgainMs = 120
 const lastAgainMs = 30_000
+/** What sync itself writes is seen as well: while it writes, what was seen waits, but not longer than this, ms. */
+const heldMs = 2000
+const heldCheckMs = 100
 /** More names than this are looked for by a full scan. */
 const maxPaths = 2000
 
@@ -12,9 +15,12 @@ export class ScanQueue {
   readonly #prepare: () => Promise<void>
   readonly #done: (report: ScanReport, full: boolean) => Promise<void>
   readonly #failed: (error: unknown) => void
+  readonly #isBusy: () => boolean
   #paths = new Set<string>()
   #all = false
   #waiting: PromiseWithResolvers<void> | undefined
+  /** What waits is only what was seen while sync was writing. */
+  #held: { timer: NodeJS.Timeout; until: number } | undefined
   #running: Promise<void> | undefined
   #timers = new Set<NodeJS.Timeout>()
   /** How often a name moved under a scan. */
@@ -29,11 +35,14 @@ export class ScanQueue {
     prepare: () => Promise<void>
     done: (report: ScanReport, full: boolean) => Promise<void>
     failed: (error: unknown) => void
+    /** Much is being written here. */
+    isBusy: () => boolean
   }) {
     this.#scanner = init.scanner
     this.#prepare = init.prepare
     this.#done = init.done
     this.#failed = init.failed
+    this.#isBusy = init.isBusy
   }
 
   get scanning(): boolean {
@@ -54,6 +63,7 @@ export class ScanQueue {
     this.#open = false
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
+    this.#letGo()
     this.#soon = 0
     this.#halt.abort(reason)
     this.#paths.clear()
@@ -66,12 +76,41 @@ export class ScanQueue {
   /** Undefined: everything. Resolves when that scan has ended, whether it succeeded or not. */
   scan(paths?: readonly string[]): Promise<void> {
     if (!this.#open) return Promise.resolve()
+    const waiting = this.#want(paths)
+    this.#letGo()
+    this.#next()
+    return waiting.promise
+  }
+
+  /** The same for what was seen to change, which may be what sync has just written: it waits a little while it does. */
+  soon(paths?: readonly string[]): void {
+    if (!this.#open) return
+    const isNew = !this.#waiting
+    this.#want(paths)
+    if (isNew && this.#isBusy()) this.#hold(Date.now() + heldMs)
+    else this.#next()
+  }
+
+  #want(paths: readonly string[] | undefined): PromiseWithResolvers<void> {
     if (paths === undefined) this.#all = true
     else for (const path of paths) this.#paths.add(path)
     if (this.#paths.size > maxPaths) this.#all = true
-    const waiting = (this.#waiting ??= Promise.withResolvers<void>())
-    this.#next()
-    return waiting.promise
+    return (this.#waiting ??= Promise.withResolvers<void>())
+  }
+
+  #hold(until: number): void {
+    const timer = setTimeout(() => {
+      if (this.#isBusy() && Date.now() < until) return this.#hold(until)
+      this.#letGo()
+      this.#next()
+    }, heldCheckMs)
+    timer.unref()
+    this.#held = { timer, until }
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#held?.timer)
+    this.#held = undefined
   }
 
   /** Once more after a moment, which grows while a name does not hold still. */
@@ -96,7 +135,7 @@ export class ScanQueue {
   }
 
   #next(): void {
-    if (this.#running || !this.#waiting || !this.#open) return
+    if (this.#running || !this.#waiting || this.#held || !this.#open) return
     const waiting = this.#waiting
     const paths = this.#all ? undefined : [...this.#paths]
     this.#waiting = undefined

@@ -5,7 +5,7 @@ import { DiskError } from './disk.ts'
 import type { Entry, Hashed } from './disk-tasks.ts'
 import { deletionOf, noBytes, sameContent, sameTime, type LocalFile } from './file-records.ts'
 import { problemCode, type FolderContext } from './folder-context.ts'
-import { batchesOf, hashers, hashesOf, type Suspect } from './hashing.ts'
+import { hashesOf, HashQueue, type Suspect } from './hashing.ts'
 import type { ShortRow } from './index-rows.ts'
 import { nameOfTemporary, parentsOf } from './names.ts'
 import { covers, newestOf, nextVersion, type Version } from './versions.ts'
@@ -40,7 +40,7 @@ export class Scanner {
   /** `paths`: only these names and what is under them. @throws DiskError where the root cannot be listed; the signal's reason */
   async scan(paths: readonly string[] | undefined, signal: AbortSignal): Promise<ScanReport> {
     for (let attempt = 1; ; attempt++) {
-      const scan = new Scan(this.#context, signal)
+      await using scan = new Scan(this.#context, signal)
       const report = await (paths === undefined ? scan.all() : scan.some(paths))
       this.#remember(scan.troubled, paths)
       // The writer of a dataset cleared up meanwhile: what it holds now is another consistent state.
@@ -70,6 +70,7 @@ class Scan {
   readonly #temporaries: string[] = []
   readonly #files: Suspect[] = []
   readonly #others: Suspect[] = []
+  readonly #hashing: HashQueue
   #stats: { name: string; stat: string; sequence: number }[] = []
   /** Directories that keep something in them for now, so that they cannot be recorded as gone. */
   readonly #held = new Set<string>()
@@ -83,6 +84,12 @@ class Scan {
     this.#context = context
     this.#signal = signal
     this.#begun = context.index.sequence
+    this.#hashing = new HashQueue((batch, cancel) => this.#hashBatch(batch, cancel), signal)
+  }
+
+  /** Nothing is recorded any more after this. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#hashing[Symbol.asyncDispose]()
   }
 
   async all(): Promise<ScanReport> {
@@ -133,6 +140,8 @@ class Scan {
       })
       rest = page.rest
       for (const entry of page.entries) this.#take(entry)
+      // A dataset's files are looked at in an order of their own.
+      if (!dataset) this.#readOn()
       this.#folders.push(...page.folders)
       this.#temporaries.push(...page.temporaries)
       for (const { name, code } of page.failures) {
@@ -181,20 +190,25 @@ class Scan {
   }
 
   async #finish(scopes: readonly string[]): Promise<ScanReport> {
-    const { dataset } = this.#context
-    this.#commit(
-      this.#others.map(({ entry, sequence }) => ({ entry, sequence })),
-      [],
-    )
-    const manifests = dataset ? this.#files.filter(({ entry }) => isManifest(entry.name)) : []
-    await this.#hash(
-      dataset ? this.#files.filter(({ entry }) => !isManifest(entry.name)) : this.#files,
-    )
+    const files = this.#files.splice(0)
+    const [manifests, others] = this.#context.dataset
+      ? [
+          files.filter(({ entry }) => isManifest(entry.name)),
+          files.filter(({ entry }) => !isManifest(entry.name)),
+        ]
+      : [[], files]
+    this.#files.push(...others)
+    this.#readOn()
+    await this.#hashing.drained()
     // The owner cleared up meanwhile: a manifest listed before may name files that are gone.
     if (this.#vanished && manifests.length > 0) {
       this.heldBack = true
       for (const { entry } of manifests) this.#again.add(entry.name)
-    } else await this.#hash(manifests)
+    } else {
+      this.#files.push(...manifests)
+      this.#readOn()
+      await this.#hashing.drained()
+    }
     for (const scope of scopes) await this.#missing(scope)
     this.#rememberStats()
     return {
@@ -205,28 +219,21 @@ class Scan {
     }
   }
 
-  async #hash(files: readonly Suspect[]): Promise<void> {
-    const batches = batchesOf(files)
-    const cancel = new Int32Array(new SharedArrayBuffer(4))
-    const stop = () => Atomics.store(cancel, 0, 1)
-    this.#signal.addEventListener('abort', stop, { once: true })
-    const work = async () => {
-      for (let batch = batches.shift(); batch; batch = batches.shift()) {
-        this.#signal.throwIfAborted()
-        await this.#hashBatch(batch, cancel)
-      }
-    }
-    try {
-      await Promise.all(Array.from({ length: hashers }, work))
-    } finally {
-      this.#signal.removeEventListener('abort', stop)
-    }
+  /** Records what has no content, and begins with the contents of what was found so far: more is listed meanwhile. */
+  #readOn(): void {
+    this.#commit(
+      this.#others.splice(0).map(({ entry, sequence }) => ({ entry, sequence })),
+      [],
+    )
+    this.#hashing.add(this.#files.splice(0))
   }
 
   async #hashBatch(batch: readonly Suspect[], cancel: Int32Array): Promise<void> {
     const { disk, root } = this.#context
     const results = await hashesOf(disk, root, batch, cancel)
     this.#signal.throwIfAborted()
+    // The scan failed elsewhere.
+    if (Atomics.load(cancel, 0) !== 0) return
     const found: { entry: Entry; sequence: number; hashed: Hashed }[] = []
     results.forEach((result, i) => {
       const { entry, sequence } = batch[i]!
@@ -255,8 +262,11 @@ class Scan {
   ): void {
     const { index, busy, problems } = this.#context
     const changes: LocalFile[] = [...gone]
+    // What nobody has announced is needed by nobody here.
+    const announced = gone.map(({ name }) => name)
     for (const { entry, sequence, hashed } of found) {
-      const known = index.local(entry.name)
+      const rows = index.versions(entry.name)
+      const known = rows.some(({ device }) => device === 0) ? index.local(entry.name) : undefined
       if (busy.has(entry.name) || (known?.sequence ?? 0) !== sequence) {
         this.#again.add(entry.name)
         continue
@@ -264,15 +274,21 @@ class Scan {
       problems.clear(entry.name)
       const stat = hashed?.fresh ? '' : entry.stat
       if (hashed?.fresh) this.#again.add(entry.name)
-      const change = this.#changeOf(entry, known, hashed, stat)
-      if (change) changes.push(change)
-      else if (known && known.stat !== stat) this.#stats.push({ name: entry.name, stat, sequence })
+      const change = this.#changeOf(entry, known, rows, hashed, stat)
+      if (change) {
+        changes.push(change)
+        if (rows.some(({ device }) => device !== 0)) announced.push(entry.name)
+      } else if (known && known.stat !== stat)
+        this.#stats.push({ name: entry.name, stat, sequence })
     }
     if (this.#stats.length > listLimit) this.#rememberStats()
     if (changes.length === 0) return
     index.putLocal(changes)
     this.#changed += changes.length
-    this.#context.localChanged(changes.map(({ name }) => name))
+    this.#context.localChanged(
+      changes.map(({ name }) => name),
+      announced,
+    )
   }
 
   /** Unchanged, but not as it was on disk: what waits for the state there can go on. */
@@ -291,6 +307,7 @@ class Scan {
   #changeOf(
     entry: Entry,
     known: LocalFile | undefined,
+    rows: readonly ShortRow[],
     hashed: Hashed | undefined,
     stat: string,
   ): LocalFile | undefined {
@@ -319,7 +336,7 @@ class Scan {
     } satisfies LocalFile
     if (known && isSame(base, known, entry))
       return known.ignored ? { ...known, ignored: false, stat } : undefined
-    const agreed = this.#agreed(base, known)
+    const agreed = this.#agreed(base, known, rows)
     if (agreed)
       return {
         ...base,
@@ -338,13 +355,10 @@ class Scan {
    * What others have is what was found: after a kill between a rename and its record, or where two devices begin with
    * the same files. Then it is that version and no new one.
    */
-  #agreed(found: LocalFile, known: LocalFile | undefined) {
+  #agreed(found: LocalFile, known: LocalFile | undefined, rows: readonly ShortRow[]) {
     const { index, mayWrite } = this.#context
-    if (!index.hasRemote) return undefined
     const best = newestOf(
-      index
-        .versions(found.name)
-        .filter((row) => row.device !== 0 && !row.invalid && mayWrite(row.device)),
+      rows.filter((row) => row.device !== 0 && !row.invalid && mayWrite(row.device)),
     )
     if (!best || best.deleted || (known && !covers(best.version, known.version))) return undefined
     const file = index.remote(found.name, best.device)
