@@ -67,7 +67,7 @@ export const t = translator({
     cached: 'cached {cached} · new {fresh}',
     cachedTitle: 'Of the last prompt, {cached} tokens were already computed and {fresh} were not',
     engine: '{engine} {build}',
-    threads: '{n} threads',
+    threads: '{n|thread|threads}',
     idle: 'idle',
     loading: 'loading the model',
     ready: 'ready',
