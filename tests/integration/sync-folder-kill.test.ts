@@ -27,6 +27,22 @@ function change(root: string, round: number): void {
   rmSync(join(root, `moved-${round - 2}`), { recursive: true, force: true })
 }
 
+/** Where two devices have their folders, and what the child is told of them. */
+function twoFolders() {
+  const place = mkdtempSync(join(tmpdir(), 'silo-folder-kill-'))
+  const devices = { a: testDevice('a'), b: testDevice('b') }
+  const paths = (name: 'a' | 'b') => ({
+    root: join(place, name),
+    databasePath: join(place, `${name}.db`),
+  })
+  const args = (['a', 'b'] as const).flatMap((name) => {
+    const { root, databasePath } = paths(name)
+    mkdirSync(root, { recursive: true })
+    return [root, databasePath, Buffer.from(devices[name].bepId).toString('hex')]
+  })
+  return { place, devices, paths, args }
+}
+
 /**
  * Runs the child until it is killed: a moment after it has said something so many times. Returns the names B said it
  * has.
@@ -61,17 +77,7 @@ async function runAndKill(
 }
 
 test('killed at any point of scanning and pulling, it is whole, loses nothing and goes on', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'silo-folder-kill-'))
-  const devices = { a: testDevice('a'), b: testDevice('b') }
-  const paths = (name: 'a' | 'b') => ({
-    root: join(place, name),
-    databasePath: join(place, `${name}.db`),
-  })
-  const args = (['a', 'b'] as const).flatMap((name) => {
-    const { root, databasePath } = paths(name)
-    mkdirSync(root, { recursive: true })
-    return [root, databasePath, Buffer.from(devices[name].bepId).toString('hex')]
-  })
+  const { place, devices, paths, args } = twoFolders()
   let acknowledged = 0
   let converged = 0
   for (let round = 1; round <= rounds; round++) {
@@ -106,17 +112,7 @@ test('killed at any point of scanning and pulling, it is whole, loses nothing an
 }, 600_000)
 
 test('a large directory that is deleted stays deleted, whenever it is killed meanwhile', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'silo-folder-kill-'))
-  const devices = { a: testDevice('a'), b: testDevice('b') }
-  const paths = (name: 'a' | 'b') => ({
-    root: join(place, name),
-    databasePath: join(place, `${name}.db`),
-  })
-  const args = (['a', 'b'] as const).flatMap((name) => {
-    const { root, databasePath } = paths(name)
-    mkdirSync(root, { recursive: true })
-    return [root, databasePath, Buffer.from(devices[name].bepId).toString('hex')]
-  })
+  const { place, devices, paths, args } = twoFolders()
   const together = async () => {
     await using a = await replica('a', { ...paths('a'), device: devices.a })
     await using b = await replica('b', { ...paths('b'), device: devices.b })
