@@ -13,9 +13,10 @@ import { EgressLedger } from '#companion/observe/egress.ts'
 import { silentLog } from '#companion/observe/log.ts'
 import { openDatabase } from '#companion/records/database.ts'
 import type { RunContext } from '#companion/runs/run.ts'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { errorText, fromWire, SiloError, toSiloError } from '#shared/errors/silo-error.ts'
-import { bytesText, languageOf, Terminal } from './cli/terminal.ts'
+import { languageOf, Terminal } from './cli/terminal.ts'
 import { stageText } from './cli/texts.ts'
 
 /**
@@ -80,7 +81,7 @@ async function fetchAll(): Promise<boolean> {
     })
     let complete = true
     for (const [index, entry] of missing.entries()) {
-      const size = bytesText(entry.size)
+      const size = formatBytes(entry.size)
       const place = `(${index + 1}/${missing.length})`
       say(`Fetching ${entry.name}, ${size} ${place}`, `正在获取 ${entry.name}，${size} ${place}`)
       try {

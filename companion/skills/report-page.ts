@@ -1,3 +1,4 @@
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import type { Language } from '#shared/errors/silo-error.ts'
 
 /** What a report of a folder says. */
@@ -21,8 +22,8 @@ const texts = {
 /** A page that needs nothing from anywhere: no script, no picture, no font. */
 export function reportPage(report: Report, language: Language): string {
   const t = texts[language]
-  const kinds = report.kinds.map(({ kind, files, size }) => `<tr><td>${html(kind)}</td><td>${files}</td><td>${bytes(size)}</td></tr>`) // prettier-ignore
-  const cards = report.documents.map(({ name, title, date, size, summary }) => `<article><h3>${html(title ?? name)}</h3><p class="m">${html(name)} · ${date} · ${bytes(size)}</p><p>${html(summary)}</p></article>`) // prettier-ignore
+  const kinds = report.kinds.map(({ kind, files, size }) => `<tr><td>${html(kind)}</td><td>${files}</td><td>${formatBytes(size)}</td></tr>`) // prettier-ignore
+  const cards = report.documents.map(({ name, title, date, size, summary }) => `<article><h3>${html(title ?? name)}</h3><p class="m">${html(name)} · ${date} · ${formatBytes(size)}</p><p>${html(summary)}</p></article>`) // prettier-ignore
   return `<!doctype html>
 <html lang="${language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${html(report.title)}</title>
@@ -36,7 +37,7 @@ td + td, th + th { text-align: right; font-variant-numeric: tabular-nums }
 article { padding: .8rem 0; border-bottom: 1px solid color-mix(in srgb, CanvasText 15%, transparent); overflow-wrap: anywhere } article p { margin: .25rem 0 0 }
 </style></head><body>
 <h1>${html(report.title)}</h1>
-<p class="m">${report.files} ${t.files} · ${bytes(report.size)}</p>
+<p class="m">${report.files} ${t.files} · ${formatBytes(report.size)}</p>
 <p>${html(report.summary)}</p>
 <h2>${t.kinds}</h2>
 <table><thead><tr><th>${t.kind}</th><th>${t.count}</th><th>${t.size}</th></tr></thead><tbody>${kinds.join('')}</tbody></table>
@@ -50,11 +51,11 @@ ${report.more > 0 ? `<p class="m">${t.more(report.more)}</p>` : ''}
 /** The same as Markdown. */
 export function reportMarkdown(report: Report, language: Language): string {
   const t = texts[language]
-  const kinds = report.kinds.map(({ kind, files, size }) => `| ${plain(kind)} | ${files} | ${bytes(size)} |`) // prettier-ignore
-  const cards = report.documents.map(({ name, title, date, size, summary }) => `### ${plain(title ?? name)}\n\n${plain(name)} · ${date} · ${bytes(size)}\n\n${plain(summary)}`) // prettier-ignore
+  const kinds = report.kinds.map(({ kind, files, size }) => `| ${plain(kind)} | ${files} | ${formatBytes(size)} |`) // prettier-ignore
+  const cards = report.documents.map(({ name, title, date, size, summary }) => `### ${plain(title ?? name)}\n\n${plain(name)} · ${date} · ${formatBytes(size)}\n\n${plain(summary)}`) // prettier-ignore
   return [
     `# ${plain(report.title)}`,
-    `${report.files} ${t.files} · ${bytes(report.size)}`,
+    `${report.files} ${t.files} · ${formatBytes(report.size)}`,
     plain(report.summary),
     `## ${t.kinds}`,
     [`| ${t.kind} | ${t.count} | ${t.size} |`, '| --- | ---: | ---: |', ...kinds].join('\n'),
@@ -62,12 +63,6 @@ export function reportMarkdown(report: Report, language: Language): string {
     ...cards,
     ...(report.more > 0 ? [t.more(report.more)] : []),
   ].join('\n\n').concat('\n') // prettier-ignore
-}
-
-function bytes(size: number): string {
-  if (size < 1000) return `${size} B`
-  const unit = size < 1e6 ? ([1e3, 'kB'] as const) : size < 1e9 ? ([1e6, 'MB'] as const) : ([1e9, 'GB'] as const) // prettier-ignore
-  return `${(size / unit[0]).toFixed(1)} ${unit[1]}`
 }
 
 function html(text: string): string {

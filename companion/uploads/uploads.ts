@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '#companion/observe/log.ts'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { maxPartBytes, type CreateUpload, type Upload } from '#shared/protocol/upload.ts'
 import { numbered, safeFileName } from './file-name.ts'
@@ -66,7 +67,7 @@ export class Uploads {
     }
     if (request.size > maxFileBytes)
       throw new SiloError('file_too_large', {
-        params: { size: sizeText(request.size), limit: sizeText(maxFileBytes) },
+        params: { size: formatBytes(request.size), limit: formatBytes(maxFileBytes) },
         field: 'size',
       })
     if (!this.#init.hasCollection(request.collectionId)) throw new SiloError('collection_unknown')
@@ -306,8 +307,4 @@ async function freeName(folder: string, wanted: string): Promise<string> {
 
 function conflict(detail: string, field?: string): SiloError {
   return new SiloError('conflict', { params: { detail }, ...(field ? { field } : {}) })
-}
-
-function sizeText(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`
 }

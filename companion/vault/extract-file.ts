@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { extractCsv } from './extract/csv.ts'
 import { extractDocx } from './extract/docx.ts'
@@ -107,10 +108,6 @@ function readInner(recognize: Recognize | undefined, depth: number): ReadInner {
 function checkSize(size: number, { limit }: Format): void {
   if (size > limit)
     throw new SiloError('file_too_large', {
-      params: { size: megabytes(size), limit: megabytes(limit) },
+      params: { size: formatBytes(size), limit: formatBytes(limit) },
     })
-}
-
-function megabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`
 }

@@ -123,8 +123,8 @@ export const linkErrors = define({
   storage_quota: {
     httpStatus: 507,
     retryable: false,
-    en: 'This browser has room for {available} bytes, but {needed} are needed.',
-    zh: '此浏览器可用空间为 {available} 字节，需要 {needed} 字节。',
+    en: 'This browser has room for {available:bytes}, but {needed:bytes} are needed.',
+    zh: '此浏览器可用空间为 {available:bytes}，需要 {needed:bytes}。',
     recovery: 'free-disk',
   },
 

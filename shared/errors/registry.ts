@@ -33,8 +33,8 @@ export const errorRegistry = define({
   body_too_large: {
     httpStatus: 413,
     retryable: false,
-    en: 'The body is larger than the limit of {limit} bytes.',
-    zh: '请求体超过 {limit} 字节的上限。',
+    en: 'The body is larger than the limit of {limit:bytes}.',
+    zh: '请求体超过 {limit:bytes} 的上限。',
   },
   unauthorized: {
     httpStatus: 401,

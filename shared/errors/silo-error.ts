@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { errorRegistry, isErrorCode, type ErrorCode } from './registry.ts'
 
 export type Language = 'en' | 'zh'
@@ -92,7 +93,9 @@ export function errorText(
 }
 
 function fill(text: string, params: ErrorParams): string {
-  return text.replace(/\{(\w+)\}/g, (hole, name: string) =>
-    Object.hasOwn(params, name) ? String(params[name]) : hole,
-  )
+  return text.replace(/\{(\w+)(:bytes)?\}/g, (hole, name: string, size?: string) => {
+    if (!Object.hasOwn(params, name)) return hole
+    const value = params[name]!
+    return size && typeof value === 'number' ? formatBytes(value) : String(value)
+  })
 }

@@ -151,8 +151,8 @@ export const vaultErrors = define({
   note_unreadable: {
     httpStatus: 422,
     retryable: false,
-    en: 'The note is not text, or larger than {limit} bytes.',
-    zh: '该笔记不是文本，或大于 {limit} 字节。',
+    en: 'The note is not text, or larger than {limit:bytes}.',
+    zh: '该笔记不是文本，或大于 {limit:bytes}。',
   },
   clip_empty: {
     httpStatus: 422,
@@ -178,8 +178,8 @@ export const vaultErrors = define({
   replica_over_budget: {
     httpStatus: 507,
     retryable: false,
-    en: 'The copy needs {needed} bytes on this device; {available} are left of what you allow.',
-    zh: '副本需要 {needed} 字节，而允许的空间只剩 {available} 字节。',
+    en: 'The copy needs {needed:bytes} on this device; {available:bytes} are left of what you allow.',
+    zh: '副本需要 {needed:bytes}，而允许的空间只剩 {available:bytes}。',
     recovery: 'free-disk',
   },
 

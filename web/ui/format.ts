@@ -1,20 +1,9 @@
 import type { Language } from '#shared/errors/silo-error.ts'
 import { language } from './i18n.svelte.ts'
 
-const locale = (tongue: Language) => (tongue === 'zh' ? 'zh-CN' : 'en')
+export { formatBytes } from '#shared/domain/byte-size.ts'
 
-/** Bytes with a decimal unit: `491 MB`, `73.6 MB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  const digits = unit === 0 || value >= 100 ? 0 : 1
-  return `${value.toFixed(digits)} ${units[unit]}`
-}
+const locale = (tongue: Language) => (tongue === 'zh' ? 'zh-CN' : 'en')
 
 /** A whole number with the grouping of the language: `12,345`. */
 export function formatCount(count: number): string {

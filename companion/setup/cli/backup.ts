@@ -8,11 +8,11 @@ import { purposeOf } from '#companion/seal/home-conversion.ts'
 import { systemKeychain } from '#companion/seal/keychain.ts'
 import { openSeal, readEnvelope, type Seal } from '#companion/seal/seal.ts'
 import { SecretFiles } from '#companion/seal/secret-files.ts'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { minPassphraseLength } from '#shared/protocol/safety.ts'
 import { required, textOption, type Invocation } from './command.ts'
 import { ask, newPassphrase, passphraseIn } from './encrypt.ts'
-import { bytesText } from './terminal.ts'
 import { untilStopped } from './watch.ts'
 
 /** `silo backup FILE`: everything but models and logs, encrypted, written and compared. The companion may run. */
@@ -40,7 +40,7 @@ export async function backup(invocation: Invocation): Promise<void> {
     ),
   )
   if (terminal.json) return terminal.document({ path, ...result })
-  terminal.line(terminal.text('backup_done', { files: result.files, bytes: bytesText(result.bytes), path })) // prettier-ignore
+  terminal.line(terminal.text('backup_done', { files: result.files, bytes: formatBytes(result.bytes), path })) // prettier-ignore
 }
 
 /** `silo restore FILE`: into a data folder that is new or empty. */
@@ -57,7 +57,7 @@ export async function restore(invocation: Invocation): Promise<void> {
   // Nobody may have started on it meanwhile, and it has to be usable.
   lockHome(config.home).release()
   if (terminal.json) return terminal.document({ home: config.home, ...result })
-  terminal.line(terminal.text('restore_done', { files: result.files, bytes: bytesText(result.bytes), path: config.home })) // prettier-ignore
+  terminal.line(terminal.text('restore_done', { files: result.files, bytes: formatBytes(result.bytes), path: config.home })) // prettier-ignore
   terminal.note(terminal.text('restore_same_device'))
 }
 

@@ -9,12 +9,12 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import type { Config } from '#companion/config/config.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import type { CatalogueEntry } from '#shared/domain/model.ts'
 import { errorText, SiloError, type Language } from '#shared/errors/silo-error.ts'
 import { statusSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import type { Invocation } from './command.ts'
-import { bytesText } from './terminal.ts'
 
 interface Check {
   readonly id: string
@@ -79,8 +79,8 @@ function hardwareCheck(): Check {
   return {
     id: 'hardware',
     state: memory < minimumMemory ? 'warn' : 'ok',
-    en: `Hardware: ${what} · ${availableParallelism()} cores · ${bytesText(memory)} of memory`,
-    zh: `硬件：${what} · ${availableParallelism()} 核 · 内存 ${bytesText(memory)}`,
+    en: `Hardware: ${what} · ${availableParallelism()} cores · ${formatBytes(memory)} of memory`,
+    zh: `硬件：${what} · ${availableParallelism()} 核 · 内存 ${formatBytes(memory)}`,
   }
 }
 
@@ -110,8 +110,8 @@ async function diskCheck(home: string): Promise<Check> {
   return {
     id: 'disk',
     state: free < minimumDisk ? 'warn' : 'ok',
-    en: `Disk: ${bytesText(free)} free`,
-    zh: `磁盘：剩余 ${bytesText(free)}`,
+    en: `Disk: ${formatBytes(free)} free`,
+    zh: `磁盘：剩余 ${formatBytes(free)}`,
   }
 }
 
@@ -140,8 +140,8 @@ async function modelCheck(entry: CatalogueEntry, home: string): Promise<Check> {
   return {
     id,
     state: intact ? 'ok' : 'fail',
-    en: `Model ${entry.id}: ${bytesText(found.size)}, ${intact ? 'verified' : 'damaged; remove it and fetch it again'}`,
-    zh: `模型 ${entry.id}：${bytesText(found.size)}，${intact ? '校验通过' : '已损坏，请删除后重新下载'}`,
+    en: `Model ${entry.id}: ${formatBytes(found.size)}, ${intact ? 'verified' : 'damaged; remove it and fetch it again'}`,
+    zh: `模型 ${entry.id}：${formatBytes(found.size)}，${intact ? '校验通过' : '已损坏，请删除后重新下载'}`,
   }
 }
 

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 import { errorText, SiloError } from '#shared/errors/silo-error.ts'
 import { modelListSchema, modelResponseSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import { required, textOption, type Invocation } from './command.ts'
-import { bytesText, type Terminal } from './terminal.ts'
+import { type Terminal } from './terminal.ts'
 import { watchRun } from './watch.ts'
 
 /** Reading a whole model file to hash it takes its time on a slow disk; fetch gives up at 300 s by itself. */
@@ -40,7 +41,7 @@ async function list(client: CompanionClient, terminal: Terminal): Promise<void> 
       [
         model.entry.id.padEnd(width),
         model.entry.task.padEnd(6),
-        bytesText(model.entry.size).padStart(8),
+        formatBytes(model.entry.size).padStart(8),
         `${stateText(terminal, model)} · ${fitText(terminal, model)}`,
       ].join('  '),
     )

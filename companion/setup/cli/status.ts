@@ -1,7 +1,7 @@
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { statusSchema, type Status } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import type { Invocation } from './command.ts'
-import { bytesText } from './terminal.ts'
 
 /** `silo status`. */
 export async function status({ terminal, config }: Invocation): Promise<void> {
@@ -21,7 +21,7 @@ function rows(status: Status, url: string, zh: boolean): [string, string][] {
     [zh ? '数据目录' : 'Data folder', status.home],
     [
       zh ? '硬件' : 'Hardware',
-      `${hardware.cpu} · ${hardware.cores} ${zh ? '核' : 'cores'} · ${bytesText(hardware.memory)}`,
+      `${hardware.cpu} · ${hardware.cores} ${zh ? '核' : 'cores'} · ${formatBytes(hardware.memory)}`,
     ],
     [zh ? '引擎' : 'Engine', `${engine.id} · ${engine.backend} · ${engine.state}`],
     [zh ? '对话模型' : 'Chat model', status.chatModelId ?? none],

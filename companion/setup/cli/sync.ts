@@ -1,11 +1,12 @@
 import { basename, resolve } from 'node:path'
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { parseSyncthingId, formatSyncthingId } from '#shared/domain/syncthing-id.ts'
 import { errorText, SiloError } from '#shared/errors/silo-error.ts'
 import { syncResponseSchema, type SyncDevice, type SyncFolder, type SyncState } from '#shared/protocol/sync.ts' // prettier-ignore
 import { CompanionClient } from './client.ts'
 import { required, textOption, type Invocation } from './command.ts'
-import { bytesText, type Terminal } from './terminal.ts'
+import { type Terminal } from './terminal.ts'
 
 const actions = ['status', 'id', 'add-device', 'remove-device', 'share', 'unshare', 'pause', 'resume', 'rescan'] // prettier-ignore
 
@@ -128,8 +129,8 @@ function folderRow(folder: SyncFolder, terminal: Terminal): string {
     waits ? terminal.text('sync_waiting') : terminal.text(`sync_${condition}`),
     ...(condition === 'syncing' ? [`${percent}%`] : []),
     needFiles > 0
-      ? terminal.text('sync_needs', { files: needFiles, bytes: bytesText(needBytes) })
-      : terminal.text('sync_files', { files, bytes: bytesText(bytes) }),
+      ? terminal.text('sync_needs', { files: needFiles, bytes: formatBytes(needBytes) })
+      : terminal.text('sync_files', { files, bytes: formatBytes(bytes) }),
     ...(error ? [codeText(error, terminal, { path })] : []),
     ...(problemCount > 0 ? [terminal.text('sync_problems', { count: problemCount })] : []),
     path,

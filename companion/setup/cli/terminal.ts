@@ -1,3 +1,4 @@
+import { formatBytes } from '#shared/domain/byte-size.ts'
 import { errorText, toWire, type Language, type SiloError } from '#shared/errors/silo-error.ts'
 import type { RunEventBody } from '#shared/protocol/run-event.ts'
 import { stageText, text, type TextKey } from './texts.ts'
@@ -75,17 +76,10 @@ export function languageOf(env: NodeJS.ProcessEnv): Language {
   return /^zh\b|^zh_/i.test(locale) ? 'zh' : 'en'
 }
 
-/** `1.5 GB`; decimal units, as disks are sold. */
-export function bytesText(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
-  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`
-  return `${Math.round(bytes / 1e3)} kB`
-}
-
 function progressLine(stage: string, { done, total, unit, detail, rate }: Progress): string {
-  const amount = (value: number): string => (unit === 'bytes' ? bytesText(value) : String(value))
+  const amount = (value: number): string => (unit === 'bytes' ? formatBytes(value) : String(value))
   const share = total ? ` ${Math.floor((100 * done) / total)}%` : ''
   const of = total === undefined ? amount(done) : `${amount(done)} / ${amount(total)}`
-  const speed = rate && unit === 'bytes' ? ` · ${bytesText(rate)}/s` : ''
+  const speed = rate && unit === 'bytes' ? ` · ${formatBytes(rate)}/s` : ''
   return `${stage}${share} · ${of}${speed}${detail ? ` · ${detail}` : ''}`
 }
