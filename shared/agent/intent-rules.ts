@@ -13,9 +13,9 @@ export const sureEnough = 0.6
 
 const fileWord =
   /(?:文件夹|目录|文件|文档|照片|图片|截图|发票|账单|收据|附件|压缩包|表格|下载|桌面|~\/|[a-z]:\\|\/home\/|\/users\/|\bpdfs?\b|\bfiles?\b|\bfolders?\b|\bdirector(?:y|ies)\b|\bdownloads?\b|\bdesktop\b|\bdocuments\b|\binvoices?\b|\breceipts?\b|\bscreenshots?\b|\bphotos?\b|\bpictures\b|\bzips?\b|\barchives?\b|\.(?:pdf|docx?|xlsx?|csv|txt|md|png|jpe?g|zip|py|ts|js|go|rs)\b)/iu
-/** A place on the disk, as it is written. */
+/** A place on the disk where a person's files may lie, as it is written. */
 const placeWord =
-  /(?:^|[\s"'“‘「（(在从把到给为将和])(?:~\/|[a-z]:\\|\/(?:home|users|mnt|media|data|volumes)\/)/iu
+  /(?:^|[\s"'“‘「（(在从把到给为将和])(?:~\/|[a-z]:\\|\/(?!(?:bin|boot|dev|etc|lib|lib64|proc|run|sbin|sys|usr|var)\/)[\p{L}\p{N}_.-]+\/[\p{L}\p{N}_.-])/iu
 /** A file as the thing that is to be made or read. */
 const fileObject =
   /文件夹|目录|\bfolders?\b|\bdirector(?:y|ies)\b|(?:文档|下载|桌面)(?:文件夹|目录|里|中|上)|\b(?:my|the) (?:documents|downloads|desktop)\b/iu
@@ -29,7 +29,7 @@ const imperative =
 const toolWord =
   /(?:运行|执行|跑一下|跑一遍|命令行|脚本|终端|python|shell|bash|上网|网上(?:搜|查)|搜索网|联网|抓取网页|打开网页|搜一下网|画(?:一张|个)?图表|\brun\b.*\b(?:command|script|code|program|python|shell)\b|\bexecute\b|\bsearch (?:the )?(?:web|internet|online)\b|\blook .*up (?:online|on the web)\b|\bgoogle\b|\bfetch (?:the )?(?:page|url|website)\b|https?:\/\/|\b(?:ls|git|grep|ffmpeg|curl) )/iu
 const howTo =
-  /^(?:how (?:do|can|would|should|to)\b|what(?:'s| is| are)? (?:the (?:difference|best way|command)|a |an )|why\b|explain\b|tell me (?:about|how)\b|怎么|怎样|如何|什么是|为什么|为何|解释|介绍一?下|讲讲|.{0,24}(?:是什么意思|有什么区别|的区别是什么|怎么(?:做|办|写|用)|是什么[?？]?$))/iu
+  /^(?:how (?:do|does|did|can|would|should|to)\b|what(?:'s| is| are)? (?:the (?:difference|best way|command)|a |an )|why\b|explain\b|tell me (?:about|how)\b|怎么|怎样|如何|什么是|为什么|为何|解释|介绍一?下|讲讲|.{0,24}(?:是什么意思|有什么区别|的区别是什么|怎么(?:做|办|写|用)|是什么[?？]?$))/iu
 const compose =
   /^(?:(?:please\s+|请|帮我)?(?:write|draft|compose|translate|rewrite|proofread|brainstorm|suggest|imagine|summari[sz]e (?:this|the following)|写(?:一(?:封|首|篇|段|个)|封|首|篇|段|个)|起草|翻译|润色|改写|想(?:几|一)个|起(?:几|一)?个|推荐|编(?:一个|个)|总结(?:一下)?(?:下面|以下|这段)))/iu
 const talk =
