@@ -7,7 +7,8 @@ import type { RunEventBody } from '#shared/protocol/run-event.ts'
 import { fileTasks, type FileTask } from '#tests/agent/file-tasks.ts'
 import { AgentWorld } from '#tests/integration/agent-harness.ts'
 
-type Model = 'qwen2.5-coder-0.5b' | 'qwen2.5-coder-1.5b'
+const known = ['qwen2.5-coder-0.5b', 'qwen2.5-coder-1.5b'] as const
+type Model = (typeof known)[number]
 
 /** A task is given up after this, ms. */
 const limitMs = 120_000
@@ -28,11 +29,16 @@ interface Outcome {
 /**
  * File tasks in Chinese and English, each in a folder of its own, checked by the files that are there in the end. A scripted
  * person approves what leads to the wanted state and refuses the rest. `pass^3`: a task counts only if it succeeds three
- * times of three. `npm run bench -- agent [MODEL…] [--quick]`; the comparison gives the same model the tools and no skills.
+ * times of three. `npm run bench -- agent [MODEL…] [TASK…] [--quick]`; the comparison gives the same model the tools and no skills.
+ * TASK: how ids of tasks begin; then only these are tried, without the comparison.
  */
 export async function run({ quick, args }: { quick: boolean; args: readonly string[] }) {
-  const models = (args.length > 0 ? args : quick ? ['qwen2.5-coder-0.5b'] : ['qwen2.5-coder-0.5b', 'qwen2.5-coder-1.5b']) as Model[] // prettier-ignore
-  const tasks = quick ? fileTasks.filter(({ id }) => quickTasks.includes(id)) : fileTasks
+  const named = args.filter((arg): arg is Model => (known as readonly string[]).includes(arg))
+  const models = named.length > 0 ? named : quick ? known.slice(0, 1) : known
+  const wanted = args.filter((arg) => !(known as readonly string[]).includes(arg))
+  const some = wanted.length > 0 ? ({ id }: FileTask) => wanted.some((begin) => id.startsWith(begin)) : undefined // prettier-ignore
+  const tasks = fileTasks.filter(some ?? (({ id }) => !quick || quickTasks.includes(id)))
+  if (tasks.length === 0) throw new Error(`no task begins with ${wanted.join(', ')}`)
   const trials = quick ? 1 : 3
   const table: Record<string, object> = {}
   let worst = 1
@@ -48,7 +54,8 @@ export async function run({ quick, args }: { quick: boolean; args: readonly stri
       report(`${model} ${task.id}`, tried.at(-1)!)
     }
     const bare: Outcome[] = []
-    if (!quick)
+    const compares = !quick && !some
+    if (compares)
       for (const task of tasks) {
         bare.push(await attempt(task, model, false))
         report(`${model} without skills ${task.id}`, bare.at(-1)!)
@@ -62,7 +69,7 @@ export async function run({ quick, args }: { quick: boolean; args: readonly stri
       skills: share(withSkill.map(passed)),
       free: share(tasks.filter(({ kind }) => kind === 'free').map(passed)),
       all: share(tasks.map(passed)),
-      ...(quick ? {} : { withoutSkills: share(bare.map((each) => each.passed)) }),
+      ...(compares ? { withoutSkills: share(bare.map((each) => each.passed)) } : {}),
       stepsEach: mean(every.map(({ steps }) => steps)),
       secondsEach: mean(every.map(({ seconds }) => seconds)),
     }
