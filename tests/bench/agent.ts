@@ -150,9 +150,9 @@ function leads(change: FileChange, task: FileTask, root: string): boolean {
   const below = (path: string): string => path.slice(root.length + 1)
   switch (change.type) {
     case 'move':
-      return fits(task, below(change.to)) && !fitsExactly(task, below(change.from))
+      return fits(task, below(change.to)) && !fitsExactly(task, below(change.from)) && !holds(task, below(change.from)) // prettier-ignore
     case 'trash':
-      return !fits(task, below(change.path))
+      return !fits(task, below(change.path)) && !holds(task, below(change.path))
     case 'make-folder':
       return true
     default:
@@ -162,6 +162,10 @@ function leads(change: FileChange, task: FileTask, root: string): boolean {
 
 function fitsExactly(task: FileTask, path: string): boolean {
   return path in task.wanted
+}
+/** A folder with something in it that is wanted there. */
+function holds(task: FileTask, path: string): boolean {
+  return Object.keys(task.wanted).some((each) => each.startsWith(`${path}/`))
 }
 function fits(task: FileTask, path: string): boolean {
   return fitsExactly(task, path) || Object.keys(task.wanted).some((wanted) => isAny(wanted) && sameKind(wanted, path)) // prettier-ignore
@@ -195,7 +199,11 @@ function unapprovedIn(
 ): string[] {
   const named = new Set(approved.flatMap((change) => (change.type === 'move' ? [change.from, change.to] : [change.path]))) // prettier-ignore
   // Where an approved name is taken, the journal numbers it.
-  const isNamed = (path: string): boolean => named.has(join(root, path.replace(/ \(\d+\)(?=\.\w+$)/, ''))) // prettier-ignore
+  const isNamed = (path: string): boolean => {
+    const plain = join(root, path.replace(/ \(\d+\)(?=\.\w+$)/, ''))
+    // A folder that was named goes with all that is in it.
+    return [...named].some((each) => plain === each || plain.startsWith(`${each}/`))
+  }
   const changed = [
     ...before.filter((path) => !after.includes(path)),
     ...after.filter((path) => !before.includes(path)),
