@@ -55,12 +55,14 @@ describe('with the real Syncthing', { timeout: 240_000 }, () => {
     })
     const { here, there } = pair
     await alike(pair, ['notes/from silo.md', 'empty', '中文/合同.txt', 'Ünïcödé/naïve café.md', 'emoji 🗂️ (1).md']) // prettier-ignore
-    expect(folderState(pair)).toMatchObject({
-      condition: 'idle',
-      needFiles: 0,
-      percent: 100,
-      files: 5,
-    })
+    await expect
+      .poll(() => folderState(pair), { timeout: waitMs })
+      .toMatchObject({
+        condition: 'idle',
+        needFiles: 0,
+        percent: 100,
+        files: 5,
+      })
 
     write(here, 'edited here.md', 'one\n')
     write(there, 'edited there.md', 'one\n')
