@@ -36,7 +36,8 @@ export async function freeAgent(task: DurableTask, options: FreeAgentOptions): P
   const offered = task.deps
     .tools()
     .filter(({ unavailable, tool }) => unavailable === undefined && (options.tools?.includes(tool.name) ?? true)) // prettier-ignore
-  const sketches: ToolSketch[] = offered.map(({ tool }) => tool)
+  // Plain: they go to another process.
+  const sketches: ToolSketch[] = offered.map(({ tool: { name, description, parameters } }) => ({ name, description, parameters })) // prettier-ignore
   const planned = await plan(task, sketches)
   const done: Done[] = []
   let errors = 0
@@ -47,7 +48,7 @@ export async function freeAgent(task: DurableTask, options: FreeAgentOptions): P
       messages: (room) => messagesOf(task, sketches, options.notes ?? [], planned, done, room),
       schema: nextStepSchema(sketches, planned.length),
       native: {
-        tools: sketches.map(({ name, description, parameters }) => ({ name, description, parameters })), // prettier-ignore
+        tools: sketches,
         messages: (room) => callingMessages(task.goal, hintsOf(planned, options.notes ?? [], room), done, room), // prettier-ignore
       },
       parse: nextSchema,

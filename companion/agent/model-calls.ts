@@ -35,11 +35,10 @@ export async function askModel(
     const { loaded } = lease
     const most = loaded.contextTokens - request.maxTokens - 16
     const native = callsNatively(lease) ? request.native : undefined
-    const { messages, tools } = native ?? { messages: request.messages, tools: [] }
     const promptOf = (room: number): Prompt => ({
       kind: 'chat',
-      messages: messages(room),
-      ...(native ? { tools } : {}),
+      messages: (native ?? request).messages(room),
+      ...(native ? { tools: native.tools } : {}),
     })
     let room = firstRoom
     let prompt = promptOf(room)
@@ -49,13 +48,13 @@ export async function askModel(
     }
     let text = ''
     let called: ToolCall | undefined
-    const isHeld = request.schema && !native
+    const schema = native ? undefined : request.schema
     const events = loaded.generate(
       {
         prompt,
         temperature: request.temperature ?? 0,
         maxTokens: request.maxTokens,
-        ...(isHeld ? { format: { type: 'json-schema', schema: request.schema! } } : {}),
+        ...(schema ? { format: { type: 'json-schema', schema } } : {}),
       },
       signal,
     )

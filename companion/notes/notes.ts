@@ -47,10 +47,10 @@ export class Notes {
   /** Newest first; the query looks in titles, paths and tags. */
   async list({ query, tag, folder, offset, limit }: NotesQuery): Promise<NoteList> {
     await this.#index.refresh()
-    const words = query.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean)
+    const words = plain(query).split(/\s+/).filter(Boolean)
     const all = this.#index.heads()
     const fits = (head: NoteHead): boolean => {
-      const text = [head.title, head.path, ...head.tags.map((each) => `#${each}`)].join('\n').normalize('NFC').toLowerCase() // prettier-ignore
+      const text = plain([head.title, head.path, ...head.tags.map((each) => `#${each}`)].join('\n'))
       const under = folder === undefined || folder === '' || head.path.startsWith(`${folder}/`)
       return under && (tag === undefined || hasTag(head, tag)) && words.every((word) => text.includes(word)) // prettier-ignore
     }

@@ -140,10 +140,8 @@ export class ReceivedDataset {
 
   /** Changes with every version; undefined where there is no dataset of this model. */
   async #newest(): Promise<string | undefined> {
-    const folder = join(this.#init.folder, `${this.#init.tableName}.lance`, '_versions')
-    const names = await readdir(folder).catch(() => [])
     // Numbers are written so that the newest sorts first in one naming scheme and last in the other.
-    const manifests = names.filter((name) => name.endsWith('.manifest')).sort()
+    const manifests = (await manifestsIn(this.#init.folder, this.#init.tableName)).sort()
     return manifests.length ? `${manifests[0]} ${manifests.at(-1)} ${manifests.length}` : undefined
   }
 }
@@ -154,6 +152,12 @@ async function verify(table: Table): Promise<void> {
   const indices = await table.listIndices()
   if (indices.some((index) => index.columns.includes('terms')))
     await table.query().fullTextSearch('silo', { columns: ['terms'] }).select(['id', '_score']).limit(1).toArray() // prettier-ignore
+}
+
+/** File names of a table's versions; none where the table is not there, or was never finished. */
+export async function manifestsIn(folder: string, tableName: string): Promise<string[]> {
+  const names = await readdir(join(folder, `${tableName}.lance`, '_versions')).catch(() => [])
+  return names.filter((name) => name.endsWith('.manifest'))
 }
 
 /** Tables of other embedding models in a dataset's folder. */

@@ -1,9 +1,8 @@
-import { mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import { Index, connect, makeArrowTable, type Connection, type Table } from '@lancedb/lancedb'
 import type { DatasetState, IndexState, StoredChunk } from '#shared/contracts/vault-store.ts'
 import type { DocumentHead } from '#shared/vault/document-head.ts'
-import { otherTables, type DatasetInit } from './lance-dataset.ts'
+import { manifestsIn, otherTables, type DatasetInit } from './lance-dataset.ts'
 import { decideIndex, readIndexState } from './lance-index.ts'
 import { headSchema, ofDocuments, rowOf, rowSchema, type Row } from './lance-rows.ts'
 
@@ -143,8 +142,7 @@ export class OwnDataset {
   /** Without a version nothing was ever written: a folder alone is what a process left that was killed at the making. */
   async #exists(): Promise<boolean> {
     const { folder, tableName } = this.#init
-    const names = await readdir(join(folder, `${tableName}.lance`, '_versions')).catch(() => [])
-    return names.some((name) => name.endsWith('.manifest'))
+    return (await manifestsIn(folder, tableName)).length > 0
   }
 
   #write(signal: AbortSignal, work: (table: Table) => Promise<void>, counts = true): Promise<void> {

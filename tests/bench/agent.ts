@@ -9,6 +9,7 @@ import { AgentWorld } from '#tests/integration/agent-harness.ts'
 
 const known = ['qwen2.5-coder-0.5b', 'qwen2.5-coder-1.5b'] as const
 type Model = (typeof known)[number]
+const isModel = (arg: string): arg is Model => (known as readonly string[]).includes(arg)
 
 /** A task is given up after this, ms. */
 const limitMs = 120_000
@@ -33,9 +34,9 @@ interface Outcome {
  * TASK: how ids of tasks begin; then only these are tried, without the comparison.
  */
 export async function run({ quick, args }: { quick: boolean; args: readonly string[] }) {
-  const named = args.filter((arg): arg is Model => (known as readonly string[]).includes(arg))
+  const named = args.filter(isModel)
   const models = named.length > 0 ? named : quick ? known.slice(0, 1) : known
-  const wanted = args.filter((arg) => !(known as readonly string[]).includes(arg))
+  const wanted = args.filter((arg) => !isModel(arg))
   const some = wanted.length > 0 ? ({ id }: FileTask) => wanted.some((begin) => id.startsWith(begin)) : undefined // prettier-ignore
   const tasks = fileTasks.filter(some ?? (({ id }) => !quick || quickTasks.includes(id)))
   if (tasks.length === 0) throw new Error(`no task begins with ${wanted.join(', ')}`)

@@ -6,7 +6,7 @@ import { errorText, SiloError } from '#shared/errors/silo-error.ts'
 import { modelListSchema, modelResponseSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import { required, textOption, type Invocation } from './command.ts'
-import { type Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 import { watchRun } from './watch.ts'
 
 /** Reading a whole model file to hash it takes its time on a slow disk; fetch gives up at 300 s by itself. */

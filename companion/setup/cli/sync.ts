@@ -6,7 +6,7 @@ import { errorText, SiloError } from '#shared/errors/silo-error.ts'
 import { syncResponseSchema, type SyncDevice, type SyncFolder, type SyncState } from '#shared/protocol/sync.ts' // prettier-ignore
 import { CompanionClient } from './client.ts'
 import { required, textOption, type Invocation } from './command.ts'
-import { type Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const actions = ['status', 'id', 'add-device', 'remove-device', 'share', 'unshare', 'pause', 'resume', 'rescan'] // prettier-ignore
 

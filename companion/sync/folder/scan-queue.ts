@@ -20,7 +20,7 @@ export class ScanQueue {
   #all = false
   #waiting: PromiseWithResolvers<void> | undefined
   /** What waits is only what was seen while sync was writing. */
-  #held: { timer: NodeJS.Timeout; until: number } | undefined
+  #held: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #timers = new Set<NodeJS.Timeout>()
   /** How often a name moved under a scan. */
@@ -99,17 +99,16 @@ export class ScanQueue {
   }
 
   #hold(until: number): void {
-    const timer = setTimeout(() => {
+    this.#held = setTimeout(() => {
       if (this.#isBusy() && Date.now() < until) return this.#hold(until)
       this.#letGo()
       this.#next()
     }, heldCheckMs)
-    timer.unref()
-    this.#held = { timer, until }
+    this.#held.unref()
   }
 
   #letGo(): void {
-    clearTimeout(this.#held?.timer)
+    clearTimeout(this.#held)
     this.#held = undefined
   }
 

@@ -190,23 +190,17 @@ class Scan {
   }
 
   async #finish(scopes: readonly string[]): Promise<ScanReport> {
-    const files = this.#files.splice(0)
-    const [manifests, others] = this.#context.dataset
-      ? [
-          files.filter(({ entry }) => isManifest(entry.name)),
-          files.filter(({ entry }) => !isManifest(entry.name)),
-        ]
-      : [[], files]
-    this.#files.push(...others)
-    this.#readOn()
+    // Of a dataset nothing was read yet.
+    const isLast = ({ entry }: Suspect) => this.#context.dataset && isManifest(entry.name)
+    const manifests = this.#files.filter(isLast)
+    this.#readOn((file) => !isLast(file))
     await this.#hashing.drained()
     // The owner cleared up meanwhile: a manifest listed before may name files that are gone.
     if (this.#vanished && manifests.length > 0) {
       this.heldBack = true
       for (const { entry } of manifests) this.#again.add(entry.name)
     } else {
-      this.#files.push(...manifests)
-      this.#readOn()
+      this.#hashing.add(manifests)
       await this.#hashing.drained()
     }
     for (const scope of scopes) await this.#missing(scope)
@@ -220,12 +214,12 @@ class Scan {
   }
 
   /** Records what has no content, and begins with the contents of what was found so far: more is listed meanwhile. */
-  #readOn(): void {
+  #readOn(isNext: (file: Suspect) => boolean = () => true): void {
     this.#commit(
       this.#others.splice(0).map(({ entry, sequence }) => ({ entry, sequence })),
       [],
     )
-    this.#hashing.add(this.#files.splice(0))
+    this.#hashing.add(this.#files.splice(0).filter(isNext))
   }
 
   async #hashBatch(batch: readonly Suspect[], cancel: Int32Array): Promise<void> {
