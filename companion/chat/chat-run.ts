@@ -10,6 +10,7 @@ import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
 import { languageOf } from '#shared/generation/language.ts'
 import { notFoundText } from '#shared/generation/not-found-text.ts'
 import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
+import { RepetitionWatch } from '#shared/generation/repetition.ts'
 import type { PlacementReason } from '#shared/router/placement.ts'
 import { ArtifactExtractor, type ExtractedArtifact } from './artifact-extractor.ts'
 import type { ArtifactStore } from './artifact-store.ts'
@@ -195,6 +196,8 @@ async function generate(
     }
   }
 
+  const repetition = new RepetitionWatch()
+  const repeating = new AbortController()
   const started = performance.now()
   let firstTokenAt: number | undefined
   try {
@@ -210,13 +213,14 @@ async function generate(
           Math.min(maxAnswerTokens, context.limitTokens - context.usedTokens),
         ),
       },
-      run.signal,
+      AbortSignal.any([run.signal, repeating.signal]),
     )
     for await (const event of events) {
       if (event.type === 'text') {
         firstTokenAt ??= performance.now()
         batcher.push(event.text)
         keep(extractor.push(event.text))
+        if (repetition.push(event.text)) repeating.abort()
       } else if (event.type === 'end') {
         batcher.flush()
         draft.usage = {
@@ -230,6 +234,7 @@ async function generate(
         if (event.reason === 'abort') run.signal.throwIfAborted()
         keep(extractor.end())
         if (draft.text !== '') cite(citations.end(draft.text, question.text))
+        if (repeating.signal.aborted) return { stopReason: 'repetition' }
         return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
       }
     }

@@ -1,4 +1,4 @@
-import type { RunEventBody } from '#shared/protocol/run-event.ts'
+import type { RunEventBody, StopReason } from '#shared/protocol/run-event.ts'
 
 /** What an executor gets: its id, the signal that cancels it, and the log it writes to. */
 export interface RunContext {
@@ -11,7 +11,7 @@ export interface RunContext {
 
 /** What an executor returns when it finished. A throw ends the run as `failed`, or `cancelled` where the signal was aborted. */
 export interface RunResult {
-  readonly stopReason?: 'stop' | 'length'
+  readonly stopReason?: StopReason
   readonly counts?: Record<string, number>
 }
 

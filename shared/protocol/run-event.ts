@@ -10,6 +10,10 @@ import { unreachableSchema } from './search.ts'
 export const runKindSchema = v.picklist(['chat', 'agent', 'ingest', 'download', 'check', 'backup'])
 export type RunKind = v.InferOutput<typeof runKindSchema>
 
+/** Why the model stopped, for a chat. `repetition`: it was stopped, for it only repeated itself. */
+const stopReasonSchema = v.picklist(['stop', 'length', 'repetition'])
+export type StopReason = v.InferOutput<typeof stopReasonSchema>
+
 /** What happened, without its place in the log. */
 export const runEventBodySchema = v.variant('type', [
   v.object({
@@ -128,8 +132,7 @@ export const runEventBodySchema = v.variant('type', [
     type: v.literal('run-ended'),
     outcome: outcomeSchema,
     error: v.optional(wireErrorSchema),
-    /** Why the model stopped, for a chat. */
-    stopReason: v.optional(v.picklist(['stop', 'length'])),
+    stopReason: v.optional(stopReasonSchema),
     /** Counts worth showing: `added`, `changed`, `removed`, `unchanged`, `failed`, … */
     counts: v.optional(v.record(v.string(), v.number())),
   }),

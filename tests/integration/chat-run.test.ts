@@ -26,6 +26,7 @@ const hit = (n: number, text = `passage ${n}`): SearchHit => ({
 })
 const body = (events: { body: { type: string } }[], type: string): Loose =>
   events.find((event) => event.body.type === type)?.body
+const numbers = (count: number): string => Array.from({ length: count }, (_, n) => `n${n}`).join(' ') // prettier-ignore
 const words = (count: number, word: string): string => Array.from({ length: count }, () => word).join(' ') // prettier-ignore
 
 describe('a chat run', () => {
@@ -54,7 +55,7 @@ describe('a chat run', () => {
   })
 
   it('says which old messages it left out, and leaves the same ones out next time', async () => {
-    const reply = words(100, 'reply')
+    const reply = numbers(100)
     const id = open({ engine: createFakeEngine({ reply: () => reply }), contextTokens: 1000 })
     let parent: string | null = null
     let dropped: string[] = []
@@ -89,7 +90,7 @@ describe('a chat run', () => {
 
   it('keeps the text of a cancelled answer', async () => {
     const id = open({
-      engine: createFakeEngine({ reply: () => words(5000, 'more'), delayMs: 5 }),
+      engine: createFakeEngine({ reply: () => numbers(5000), delayMs: 5 }),
     })
     const runId = newId()
     const started = new Promise<void>((resolve) => {
@@ -104,7 +105,18 @@ describe('a chat run', () => {
     const message = harness.conversations.message(id, assistantMessageId)
     expect(message).toMatchObject({ outcome: 'cancelled' })
     expect(message?.error).toBeUndefined()
-    expect(message?.text).toContain('more')
+    expect(message?.text).toContain('n0')
+  })
+
+  it('ends an answer that only repeats itself, and says so', async () => {
+    const id = open({ engine: createFakeEngine({ reply: () => `Well. ${words(5000, 'It is so.')}` }) }) // prettier-ignore
+    const asked = await harness.ask(id, 'Is it?')
+    expect(body(asked.events, 'run-ended')).toMatchObject({ outcome: 'done', stopReason: 'repetition' }) // prettier-ignore
+    const message = harness.conversations.message(id, asked.assistantId)
+    expect(message?.text).toMatch(/^Well\. It is so\./)
+    expect(message!.text.length).toBeLessThan(2000)
+    expect(message?.usage?.completionTokens).toBeGreaterThan(50)
+    await harness.ask(id, 'And now?', asked.assistantId)
   })
 
   it('keeps the text when the engine crashes, half an artifact too, and answers the next time', async () => {

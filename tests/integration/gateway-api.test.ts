@@ -214,7 +214,7 @@ describe('runs over the API', () => {
 
   it('stop when their conversation is deleted', async () => {
     await harness.close()
-    harness = createHarness({ engine: createFakeEngine({ reply: () => 'x '.repeat(5000), delayMs: 5 }) }) // prettier-ignore
+    harness = createHarness({ engine: createFakeEngine({ reply: () => Array.from({ length: 5000 }, (_, n) => `x${n} `), delayMs: 5 }) }) // prettier-ignore
     const request = chatRequest(await create(), 'hi')
     await harness.json('/api/runs', { method: 'POST', body: request })
     await harness.send(`/api/conversations/${request.conversationId}`, { method: 'DELETE' })

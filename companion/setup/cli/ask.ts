@@ -56,6 +56,7 @@ export async function ask(invocation: Invocation): Promise<void> {
   })
   if (terminal.json) return
   if (end.stopReason === 'length') terminal.note(terminal.text('cut_off'))
+  if (end.stopReason === 'repetition') terminal.note(terminal.text('repeated'))
   listSources(terminal, [...citations.values()])
 }
 

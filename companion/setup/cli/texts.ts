@@ -252,6 +252,10 @@ Serves the app over https in the local network, with a certificate authority of 
     en: 'The answer was cut off at the limit.',
     zh: '回答已达到长度上限，被截断。',
   },
+  repeated: {
+    en: 'The answer was stopped: it only repeated itself.',
+    zh: '回答不断重复，已停止。',
+  },
   problems: { en: '{count} could not be read:', zh: '{count} 个文件无法读取：' },
   into: { en: 'Collection “{name}”', zh: '资料集“{name}”' },
   installed: { en: 'installed', zh: '已安装' },

@@ -7,7 +7,8 @@ import { DeltaBatcher } from '#shared/generation/delta-batcher.ts'
 import { languageOf } from '#shared/generation/language.ts'
 import { notFoundText } from '#shared/generation/not-found-text.ts'
 import { defaultSystemPrompt } from '#shared/generation/prompt-text.ts'
-import type { RunEventBody } from '#shared/protocol/run-event.ts'
+import { RepetitionWatch } from '#shared/generation/repetition.ts'
+import type { RunEventBody, StopReason } from '#shared/protocol/run-event.ts'
 import type { PlacementReason } from '#shared/router/placement.ts'
 import { conversationQuery } from '#shared/vault/conversation-query.ts'
 import { passageList } from './passage-answer.ts'
@@ -61,7 +62,7 @@ export async function answerInPage(
   emit: Emit,
   signal: AbortSignal,
   deps: PageAnswerDeps,
-): Promise<{ stopReason: 'stop' | 'length' }> {
+): Promise<{ stopReason: StopReason }> {
   const branch = branchOf(turn.messages, turn.parentId)
   const question = branch.at(-1)
   if (question?.role !== 'user') throw new SiloError('message_unknown')
@@ -195,13 +196,15 @@ async function generate(
   draft: PageDraft,
   emit: Emit,
   signal: AbortSignal,
-): Promise<{ stopReason: 'stop' | 'length' }> {
+): Promise<{ stopReason: StopReason }> {
   const citations = new CitationTracker(context.passages)
   const batcher = new DeltaBatcher((text) => {
     draft.text += text
     emit({ type: 'text-delta', text })
     cite(citations.push(text), draft, emit)
   })
+  const repetition = new RepetitionWatch()
+  const repeating = new AbortController()
   const started = performance.now()
   let firstTokenAt: number | undefined
   try {
@@ -215,12 +218,13 @@ async function generate(
             ? Math.min(groundedAnswerTokens, room)
             : Math.max(context.answerTokens, room),
       },
-      signal,
+      AbortSignal.any([signal, repeating.signal]),
     )
     for await (const event of events) {
       if (event.type === 'text') {
         firstTokenAt ??= performance.now()
         batcher.push(event.text)
+        if (repetition.push(event.text)) repeating.abort()
       } else if (event.type === 'end') {
         batcher.flush()
         draft.usage = {
@@ -233,6 +237,7 @@ async function generate(
         emit({ type: 'usage', usage: draft.usage })
         if (event.reason === 'abort') signal.throwIfAborted()
         if (draft.text !== '') cite(citations.end(draft.text, question), draft, emit)
+        if (repeating.signal.aborted) return { stopReason: 'repetition' }
         return { stopReason: event.reason === 'length' ? 'length' : 'stop' }
       }
     }

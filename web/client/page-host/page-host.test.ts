@@ -162,6 +162,16 @@ describe('an answer of the page', () => {
     })
   })
 
+  it('that only repeats itself is ended, and says so', async () => {
+    const opened = tab({ reply: () => Array.from({ length: 5000 }, () => 'It is so. ') })
+    const run = question(await conversation(opened.host), 'Is it?')
+    await start(opened.host, run)
+    const end = await ended(opened, run.id)
+    expect(end).toMatchObject({ outcome: 'done', stopReason: 'repetition' })
+    expect(texts(opened, run.id).join('').length).toBeLessThan(2000)
+    expect(opened.events(run.id).map(({ body }) => body.type)).toContain('usage')
+  })
+
   it('has what was said before as its context, and says what had to be dropped', async () => {
     const opened = tab({ reply: () => 'Noted.' })
     const { host, engine } = opened

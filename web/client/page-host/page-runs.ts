@@ -1,7 +1,7 @@
 import type { Message, Outcome } from '#shared/domain/conversation.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError, toSiloError, toWire, type WireError } from '#shared/errors/silo-error.ts'
-import type { RunEvent, RunEventBody, RunSummary } from '#shared/protocol/run-event.ts'
+import type { RunEvent, RunEventBody, RunSummary, StopReason } from '#shared/protocol/run-event.ts'
 import { conversationRecords } from '#web/replica/copies.ts'
 import {
   activePageRuns,
@@ -139,7 +139,7 @@ export class PageRuns {
 
   async #execute(active: ActiveRun): Promise<void> {
     const { request, draft, abort } = active
-    let end: { outcome: Outcome; error?: WireError; stopReason?: 'stop' | 'length' }
+    let end: { outcome: Outcome; error?: WireError; stopReason?: StopReason }
     try {
       const { messages, sent, conversation } = await conversationRecords(request.conversationId)
       const turn = {
@@ -192,7 +192,7 @@ export class PageRuns {
 
   async #end(
     active: ActiveRun,
-    end: { outcome: Outcome; error?: WireError; stopReason?: 'stop' | 'length' },
+    end: { outcome: Outcome; error?: WireError; stopReason?: StopReason },
   ): Promise<void> {
     const { run, request, draft } = active
     const event = endEvent(run.id, active.seq + 1, end)
@@ -251,7 +251,7 @@ function endOf(signal: AbortSignal, error: unknown): { outcome: Outcome; error?:
 function endEvent(
   runId: string,
   seq: number,
-  end: { outcome: Outcome; error?: WireError; stopReason?: 'stop' | 'length' },
+  end: { outcome: Outcome; error?: WireError; stopReason?: StopReason },
 ): RunEvent {
   return { runId, seq, at: Date.now(), body: { type: 'run-ended', ...end } }
 }

@@ -33,8 +33,8 @@ export interface WllamaModelInit {
 type TextRequest = RawCompletionParams & StreamParams<RawCompletionChunk>
 type ChatRequest = ChatCompletionParams & StreamParams<ChatCompletionChunk>
 
-/** No sign of life for so long means the worker hangs: one step takes seconds even on a slow phone. */
-const silenceLimit = 180_000
+/** No sign of life for so long means the worker hangs, ms: a step of 64 tokens takes 20 s on a slow phone. */
+const silenceLimit = 60_000
 /** A stopped answer has to let go of its slot within this, or the worker is ended. */
 const stopLimit = 5_000
 const countsKept = 16
@@ -190,15 +190,34 @@ export class WllamaModel implements LoadedModel {
     signal: AbortSignal,
     onChunk: (chunk: Chunk) => void,
   ): Promise<void> {
+    if ((await this.#attempt(body, stop, signal, onChunk)) === 'ended') return
+    // A worker that hung before its first word has lost nothing but time: another one is asked the same, once.
+    if ((await this.#attempt(body, stop, signal, onChunk)) === 'hung')
+      throw new SiloError('engine_crashed')
+  }
+
+  /** 'hung' where the worker was ended because nothing came of it, and no word had. */
+  async #attempt(
+    body: Record<string, unknown>,
+    stop: AbortSignal,
+    signal: AbortSignal,
+    onChunk: (chunk: Chunk) => void,
+  ): Promise<'ended' | 'hung'> {
     const session = await this.#ready()
-    if (stop.aborted || signal.aborted) return
-    const watchdog = new Watchdog(() => this.kill())
+    if (stop.aborted || signal.aborted) return 'ended'
+    let said = false
+    let hung = false
+    const watchdog = new Watchdog(() => {
+      hung = !stop.aborted
+      this.kill()
+    })
     const options = {
       ...body,
       stream: true as const,
       abortSignal: stop,
       onData: (chunk: Chunk) => {
         watchdog.seen(silenceLimit)
+        said ||= textOf(chunk) !== ''
         onChunk(chunk)
       },
     }
@@ -211,8 +230,10 @@ export class WllamaModel implements LoadedModel {
           ? wllama.createCompletion(options as unknown as TextRequest)
           : wllama.createChatCompletion(options as unknown as ChatRequest)
       await this.#alive(call)
+      return 'ended'
     } catch (error) {
-      if (error instanceof Error && error.name === 'AbortError' && stop.aborted) return
+      if (error instanceof Error && error.name === 'AbortError' && stop.aborted) return 'ended'
+      if (hung && !said) return 'hung'
       throw this.#failure(error, session)
     } finally {
       unwatch()
@@ -309,8 +330,8 @@ class Answering {
     if (chunk.timings) this.#timings = chunk.timings
     const choice = chunk.choices?.[0]
     if (choice?.finish_reason === 'length') this.#reason = 'length'
-    const text = choice?.delta?.content ?? choice?.text
-    if (text) this.#reader.push(text)
+    const text = textOf(chunk)
+    if (text !== '') this.#reader.push(text)
   }
 
   ended(): void {
@@ -327,6 +348,10 @@ class Answering {
     this.#pipe.push(endOf(reason, this.#timings, this.#progress?.total ?? 0, this.#progress?.cache))
     this.#pipe.close()
   }
+}
+
+function textOf({ choices }: Chunk): string {
+  return choices?.[0]?.delta?.content ?? choices?.[0]?.text ?? ''
 }
 
 function endOf(

@@ -1,6 +1,6 @@
 import type { Citation, Message } from '#shared/domain/conversation.ts'
 import type { Artifact } from '#shared/domain/artifact.ts'
-import type { RunEvent, RunEventBody } from '#shared/protocol/run-event.ts'
+import type { RunEvent, RunEventBody, StopReason } from '#shared/protocol/run-event.ts'
 
 export type Placement = Extract<RunEventBody, { type: 'placement-chosen' }>
 export type ContextUse = Extract<RunEventBody, { type: 'context-built' }>
@@ -16,7 +16,7 @@ export interface LiveAnswer {
   readonly context?: ContextUse
   /** What is being done before the first word: queued, loading the model. */
   readonly stage?: Stage
-  readonly stopReason?: 'stop' | 'length'
+  readonly stopReason?: StopReason
   /** It is the answer of an agent's task. */
   readonly task?: boolean
 }
