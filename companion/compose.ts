@@ -338,6 +338,7 @@ async function build(
     artifacts,
     models,
     speech: engines.speech,
+    computedContext: engines.computedContext,
     pageModels: engines.pageModels,
     vault,
     ingest: ingest.service,

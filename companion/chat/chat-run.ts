@@ -204,6 +204,7 @@ async function generate(
     const events = lease.loaded.generate(
       {
         prompt: context.prompt,
+        session: turn.conversation.id,
         temperature:
           context.passages.length > 0
             ? Math.min(settings.temperature, groundedTemperature)

@@ -5,6 +5,7 @@ import type { Config } from '#companion/config/config.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import { probeHardware } from '#companion/engines/hardware.ts'
 import { createLlamaCppEngine } from '#companion/engines/llama-cpp/engine.ts'
+import { storedBytes } from '#companion/engines/kv-pages/page-store.ts'
 import { ModelPool } from '#companion/engines/pool.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { FileRecords } from '#companion/models/file-records.ts'
@@ -38,12 +39,13 @@ interface EngineParts {
 /** The engine, the models it runs and where they come from. The caller owns it. */
 export function composeEngines(parts: EngineParts) {
   const { config, database, settings, changes, egress, log, overrides } = parts
-  const engine =
-    overrides.engine ??
-    createLlamaCppEngine({
-      log,
-      ...(config.threads === undefined ? {} : { threads: config.threads }),
-    })
+  const pages = join(config.home, 'kv-pages')
+  const llamaCpp = createLlamaCppEngine({
+    log,
+    ...(config.threads === undefined ? {} : { threads: config.threads }),
+    pages: { directory: pages, maxBytes: () => settings.get().kvPagesBytes },
+  })
+  const engine: Engine = overrides.engine ?? llamaCpp
   const pool = new ModelPool(engine)
   pool.onStateChange(() => {
     changes.publish('status')
@@ -71,6 +73,14 @@ export function composeEngines(parts: EngineParts) {
     models,
     chat: chatModels(models, engine.id),
     speech: speech.service,
+    computedContext: {
+      usage: async () => ({
+        bytes: await storedBytes(pages),
+        maxBytes: settings.get().kvPagesBytes,
+      }),
+      limit: () => llamaCpp.limitPages(),
+      forget: async (session?: string) => engine.forget?.(session),
+    },
     pageModels: new PageFiles({ library, directory: join(config.home, 'page-models') }),
     download: (modelId: string) => library.download(modelId),
     async status(): Promise<

@@ -10,6 +10,7 @@ import { createOllamaDetection } from './openai/ollama.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { approvalRoutes } from './routes/approvals.ts'
 import { clipRoutes, isClip } from './routes/clips.ts'
+import { computedContextRoutes } from './routes/computed-context.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { ingestRoutes } from './routes/ingest.ts'
@@ -95,6 +96,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', sharingRoutes(services))
   app.route('/api', auditRoutes(services))
   app.route('/api', settingsRoutes(services))
+  if (services.computedContext) app.route('/api', computedContextRoutes(services.computedContext))
   if (services.speech) app.route('/api', speechRoutes(services.speech))
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))
   if (services.push) app.route('/api', pushRoutes(services.push))

@@ -73,6 +73,16 @@ export interface ModelService {
   ): Promise<ModelLease>
 }
 
+/** What models computed of conversations, kept on disk so that it need not be computed again. */
+export interface ComputedContext {
+  /** All bytes. */
+  usage(): Promise<{ bytes: number; maxBytes: number }>
+  /** Keeps to what the settings say now. */
+  limit(): Promise<void>
+  /** Removes what belongs to a conversation; absent: to any. */
+  forget(conversationId?: string): Promise<void>
+}
+
 export interface VaultService {
   collections(): Maybe<Collection[]>
   createCollection(request: { id: string; name: string }): Maybe<Collection>
@@ -182,6 +192,7 @@ export interface GatewayServices {
   readonly vaultIndex?: Pick<VaultStore, 'datasets'>
   readonly team: TeamService
   readonly settings: SettingsStore
+  readonly computedContext?: ComputedContext
   readonly keys: KeyStore
   readonly uploads?: Uploads
   readonly pageModels?: PageFiles

@@ -19,6 +19,11 @@ export interface Engine extends AsyncDisposable {
     options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
   ): Promise<LoadedModel>
   readonly state: EngineState
+  /**
+   * Removes what was computed for a session (see `GenerateRequest.session`; absent: for any), from memory and from
+   * disk. An engine that keeps nothing on disk has none of this.
+   */
+  forget?(session?: string): Promise<void>
   /** Called whenever `state` changes; returns the way to stop listening. */
   onStateChange(listener: (state: EngineState) => void): () => void
 }
@@ -110,6 +115,11 @@ export interface GenerateRequest {
   readonly presencePenalty?: number
   /** Strings that end the answer and are not part of it. */
   readonly stop?: readonly string[]
+  /**
+   * What the prompt continues from one request to the next, e.g. a conversation's id. What is computed for it may be
+   * kept on disk, so that it need not be computed again; without one it is not.
+   */
+  readonly session?: string
   /** Restricts the answer. With `tools`, `tool` forces a call of one (`name`) or of any (`required`). */
   readonly format?:
     | { readonly type: 'json-schema'; readonly schema: Record<string, unknown> }

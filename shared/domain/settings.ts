@@ -5,6 +5,8 @@ export const settingsSchema = v.object({
   embedModelId: v.optional(v.string()),
   /** Tokens of context a chat may use; the engine lowers it to what the model and the memory allow. */
   contextTokens: v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(131_072)),
+  /** Computed context kept on disk at most, bytes; 0: none. */
+  kvPagesBytes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 42)),
   temperature: v.pipe(v.number(), v.minValue(0), v.maxValue(2)),
   systemPrompt: v.pipe(v.string(), v.maxLength(20_000)),
   onboarded: v.boolean(),
@@ -17,6 +19,7 @@ export type Settings = v.InferOutput<typeof settingsSchema>
 
 export const defaultSettings: Settings = {
   contextTokens: 8192,
+  kvPagesBytes: 4_000_000_000,
   temperature: 0.4,
   systemPrompt: '',
   onboarded: false,

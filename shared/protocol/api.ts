@@ -157,6 +157,12 @@ export const folderListSchema = v.object({
 // GET/PATCH /api/settings
 export const settingsResponseSchema = v.object({ settings: settingsSchema })
 export const patchSettingsSchema = v.partial(v.omit(settingsSchema, ['lan']))
+// GET /api/computed-context · DELETE /api/computed-context → 204
+export const computedContextSchema = v.object({
+  /** What models computed of conversations and keep on disk, bytes. */
+  bytes: v.number(),
+  maxBytes: v.number(),
+})
 // GET/POST /api/keys · DELETE /api/keys/:id → 204
 export const keyListSchema = v.object({ keys: v.array(apiKeySchema) })
 export const createKeySchema = v.object({ name: title })

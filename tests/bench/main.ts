@@ -7,6 +7,7 @@ const names = [
   'ingest',
   'intent',
   'invoice',
+  'kv-turn',
   'link',
   'replica',
   'retrieval',

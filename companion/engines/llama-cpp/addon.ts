@@ -33,6 +33,10 @@ export interface AddonContext {
   disposeSequence(sequence: number): void
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
   getEmbedding(inputTokens: number): Float64Array
+  /** Bytes written. Rejects where the engine knows that it failed; a full disk it may not notice. */
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>
+  /** The tokens whose state it was. Rejects where there are more than `maxTokens`. */
+  loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>
 }
 
 export interface AddonSampler {

@@ -21,6 +21,7 @@ export interface AnswerOptions {
 export class Answer implements Job {
   readonly promptTokens: Uint32Array
   readonly maxTokens: number
+  readonly session: string | undefined
   readonly makeSampler: () => AddonSampler
   cancelled = false
   readonly #options: AnswerOptions
@@ -38,6 +39,7 @@ export class Answer implements Job {
     this.#options = options
     this.promptTokens = options.promptTokens
     this.maxTokens = options.maxTokens
+    this.session = options.request.session
     this.makeSampler = options.makeSampler
     this.#detokenizer = new Detokenizer(options.model)
     this.#stop = new StopFilter(options.request.stop ?? [])

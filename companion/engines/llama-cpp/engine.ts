@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { forgetPages, prunePages } from '../kv-pages/page-store.ts'
 import { ggufFacts, readGguf } from '#companion/formats/gguf.ts'
 import type { Log } from '#companion/observe/log.ts'
 import type {
@@ -21,10 +22,12 @@ export interface LlamaCppOptions {
   readonly gpu?: 'auto' | 'cpu'
   /** Absent: chosen by the engine. */
   readonly threads?: number
+  /** Where computed context is kept; `maxBytes` is asked for at each loading. Absent: nowhere. */
+  readonly pages?: { readonly directory: string; readonly maxBytes: () => number }
 }
 
 /** llama.cpp through node-llama-cpp, one child process per loaded model. */
-export function createLlamaCppEngine(options: LlamaCppOptions): Engine {
+export function createLlamaCppEngine(options: LlamaCppOptions): LlamaCppEngine {
   return new LlamaCppEngine(options)
 }
 
@@ -95,6 +98,7 @@ class LlamaCppEngine implements Engine {
       gpu: this.#options.gpu ?? 'auto',
       threads: this.#options.threads ?? 0,
       kvBytesPerToken: facts.kvBytesPerToken,
+      pages: this.#pagesOf(model),
       log: this.#options.log.child({ engine: this.id, model: model.id }),
       onState: (state) => {
         const entry = this.#entries.get(key)
@@ -125,10 +129,35 @@ class LlamaCppEngine implements Engine {
     }
   }
 
+  async forget(session?: string): Promise<void> {
+    const { pages } = this.#options
+    // A process that runs has it in memory, and would write it again.
+    await Promise.all([...this.#entries.values()].map((entry) => entry.model.forget(session)))
+    if (!pages) return
+    if (session === undefined) await prunePages(pages.directory, 0)
+    else await forgetPages(pages.directory, session)
+  }
+
+  /** Makes pages keep to what `pages.maxBytes` says now. */
+  async limitPages(): Promise<void> {
+    const { pages } = this.#options
+    if (!pages) return
+    const maxBytes = pages.maxBytes()
+    await Promise.all([...this.#entries.values()].map((entry) => entry.model.limitPages(maxBytes)))
+    await prunePages(pages.directory, maxBytes)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
       [...this.#entries.values()].map((entry) => entry.model[Symbol.asyncDispose]()),
     )
+  }
+
+  #pagesOf(model: ModelFile) {
+    const { pages } = this.#options
+    const build = buildId()
+    if (!pages || !build || model.task !== 'chat') return undefined
+    return { directory: pages.directory, maxBytes: pages.maxBytes(), sha256: model.sha256, build }
   }
 
   #updateState(): void {

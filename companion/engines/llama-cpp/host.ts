@@ -15,6 +15,8 @@ import {
 import { Answer } from './answer.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
+import { PageStore } from '../kv-pages/page-store.ts'
+import { SequencePages, type SequencePagesInit } from '../kv-pages/sequence-pages.ts' // prettier-ignore
 import { ChatTemplate } from './template.ts'
 import { tokenizeChat } from './chat-tokens.ts'
 
@@ -33,6 +35,7 @@ export class ModelHost {
   readonly #model: AddonModel
   readonly #context: AddonContext
   readonly #scheduler: Scheduler
+  readonly #pages: SequencePages | undefined
   readonly #template: ChatTemplate
   readonly #answers = new Map<number, Answer>()
   readonly #grammars = new Map<string, object>()
@@ -45,17 +48,20 @@ export class ModelHost {
     context: AddonContext,
     template: ChatTemplate,
     sizes: { contextTokens: number; dimensions: number; sequences: number },
+    pages: SequencePages | undefined,
   ) {
     this.#addon = addon
     this.#model = model
     this.#context = context
     this.#template = template
+    this.#pages = pages
     this.contextTokens = sizes.contextTokens
     this.dimensions = sizes.dimensions
     this.#scheduler = new Scheduler(context, {
       batchSize,
       contextTokens: sizes.contextTokens,
       sequences: sizes.sequences,
+      pages,
     })
   }
 
@@ -108,12 +114,10 @@ export class ModelHost {
       eos: special(native.tokenEos()),
     })
     const dimensions = embed ? native.getEmbeddingVectorSize() : 0
-    const host = new ModelHost(addon, native, context, template, {
-      contextTokens,
-      dimensions,
-      sequences: parallel,
-    })
     const backend = llama.gpu || 'cpu'
+    const sizes = { contextTokens, dimensions, sequences: parallel }
+    const pages = embed ? undefined : pagesOf(message, context, contextTokens, backend)
+    const host = new ModelHost(addon, native, context, template, sizes, pages)
     const callsTools = !embed && template.knowsTools
     return {
       host,
@@ -156,6 +160,19 @@ export class ModelHost {
     })
     this.#answers.set(id, answer)
     this.#scheduler.add(answer)
+  }
+
+  /** Writes computed context to disk. */
+  keep(): Promise<void> {
+    return this.#scheduler.keep()
+  }
+
+  forget(session?: string): Promise<void> {
+    return this.#scheduler.forget(session)
+  }
+
+  limitPages(maxBytes: number): void {
+    this.#pages?.limit(maxBytes)
   }
 
   cancel(id: number): void {
@@ -306,6 +323,38 @@ function fitContext(message: LoadMessage, parallel: number): number {
     throw new SiloError('out_of_memory', { params: { model: message.modelId } })
   }
   return tokens
+}
+
+function pagesOf(
+  { pages, kvBytesPerToken }: LoadMessage,
+  context: AddonContext,
+  contextTokens: number,
+  backend: string,
+): SequencePages | undefined {
+  if (!pages || kvBytesPerToken === 0) return undefined
+  const { directory, maxBytes, sha256, build } = pages
+  const owner = { model: sha256, build: `${build} ${backend}`, cacheType: 'f16' }
+  const state: SequencePagesInit['state'] = {
+    save: (path, sequence, tokens) => context.saveSequenceStateToFile(path, sequence, tokens),
+    async load(path, sequence, maxTokens) {
+      context.disposeSequence(sequence)
+      try {
+        return await context.loadSequenceStateFromFile(path, sequence, maxTokens)
+      } catch (error) {
+        // Part of it may have been read.
+        context.disposeSequence(sequence)
+        throw error
+      }
+    },
+  }
+  return new SequencePages({
+    store: new PageStore({ directory, owner, maxBytes }),
+    state,
+    contextTokens,
+    bytesPerToken: kvBytesPerToken,
+    // The companion logs what a child says there when it ends; nobody waits for an answer.
+    failed: (error) => void process.stderr.write(`computed context: ${String(error)}\n`),
+  })
 }
 
 /** Physical cores on larger machines, where a second thread per core slows llama.cpp down. */

@@ -10,7 +10,7 @@ import type {
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { EngineChild } from './child.ts'
-import type { FromWorker } from './messages.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
 
 type Loaded = Extract<FromWorker, { op: 'loaded' }>
 
@@ -20,6 +20,7 @@ export interface LoadedOptions {
   readonly gpu: 'auto' | 'cpu'
   readonly threads: number
   readonly kvBytesPerToken: number
+  readonly pages: Extract<ToWorker, { op: 'load' }>['pages']
   readonly log: Log
   readonly onState: (state: EngineState) => void
   readonly onDispose: () => void
@@ -30,6 +31,9 @@ const loadLimit = 10 * 60_000
 /** Restarts without being asked, within `restartWindow` ms; beyond that the next call restarts. */
 const eagerRestarts = 3
 const restartWindow = 60_000
+/** Computed context is written within this when a model is unloaded, or lost. Milliseconds. */
+const keepLimit = 10_000
+const forgetLimit = 60_000
 /** Texts per message: an abort takes effect between messages. */
 const textsPerMessage = 8
 
@@ -178,7 +182,27 @@ export class LlamaCppModel implements LoadedModel {
     if (this.#disposed) return
     this.#disposed = true
     this.#options.onDispose()
+    if (this.#options.pages) await this.#tell((id) => ({ op: 'keep', id }), keepLimit)
     await this.#child?.close()
+  }
+
+  /** Drops what was computed for a session (absent: for any), from memory and disk. Never throws. */
+  async forget(session?: string): Promise<void> {
+    await this.#tell((id) => ({ op: 'forget', id, ...(session === undefined ? {} : { session }) }), forgetLimit) // prettier-ignore
+  }
+
+  /** Pages on disk may have so many bytes from now on. Never throws. */
+  async limitPages(maxBytes: number): Promise<void> {
+    await this.#tell((id) => ({ op: 'limit-pages', id, maxBytes }), keepLimit)
+  }
+
+  /** Asks a process that runs for something that may fail. */
+  async #tell(build: (id: number) => ToWorker, limit: number): Promise<void> {
+    const child = this.#child
+    if (!this.#granted || !child || child.gone) return
+    await ask(child, AbortSignal.timeout(limit), build).catch((error: unknown) => {
+      this.#options.log.debug('the engine did not do as it was told', { error })
+    })
   }
 
   async #ready(signal: AbortSignal): Promise<{ child: EngineChild }> {
@@ -203,7 +227,7 @@ export class LlamaCppModel implements LoadedModel {
   async #launch(
     onProgress?: (fraction: number) => void,
   ): Promise<{ child: EngineChild; loaded: Loaded }> {
-    const { model, plan, gpu, threads, kvBytesPerToken, log, onState } = this.#options
+    const { model, plan, gpu, threads, kvBytesPerToken, pages, log, onState } = this.#options
     onState(this.#granted ? 'restarting' : 'loading')
     let up = false
     const child = new EngineChild({ log, onExit: () => up && this.#died() })
@@ -223,6 +247,7 @@ export class LlamaCppModel implements LoadedModel {
             gpu,
             threads,
             kvBytesPerToken,
+            ...(pages ? { pages } : {}),
           }),
           {
             message: (message) => {

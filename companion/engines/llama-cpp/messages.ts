@@ -43,6 +43,7 @@ export const generateRequestSchema = v.object({
   frequencyPenalty: limited,
   presencePenalty: limited,
   stop: v.optional(v.array(v.string())),
+  session: v.optional(v.string()),
   format: v.optional(
     v.variant('type', [
       v.object({ type: v.literal('json-schema'), schema: jsonObject }),
@@ -65,11 +66,24 @@ export const toWorkerSchema = v.variant('op', [
     /** 0: the engine chooses. */
     threads: v.number(),
     kvBytesPerToken: v.number(),
+    /** Where computed context is kept, and for which build of the engine; absent: nowhere. */
+    pages: v.optional(
+      v.object({
+        directory: v.string(),
+        maxBytes: v.number(),
+        sha256: v.string(),
+        build: v.string(),
+      }),
+    ),
   }),
   v.object({ op: v.literal('generate'), id: v.number(), request: generateRequestSchema }),
   v.object({ op: v.literal('embed'), id: v.number(), texts: v.array(v.string()) }),
   v.object({ op: v.literal('count'), id: v.number(), prompt: promptSchema }),
   v.object({ op: v.literal('cancel'), id: v.number() }),
+  /** Writes what is worth keeping to disk. */
+  v.object({ op: v.literal('keep'), id: v.number() }),
+  v.object({ op: v.literal('forget'), id: v.number(), session: v.optional(v.string()) }),
+  v.object({ op: v.literal('limit-pages'), id: v.number(), maxBytes: v.number() }),
 ])
 export type ToWorker = v.InferOutput<typeof toWorkerSchema>
 
@@ -106,6 +120,7 @@ export const fromWorkerSchema = v.variant('op', [
     vectors: v.array(v.instance(Float32Array)),
   }),
   v.object({ op: v.literal('counted'), id: v.number(), tokens: v.number() }),
+  v.object({ op: v.literal('done'), id: v.number() }),
   v.object({ op: v.literal('error'), id: v.number(), error: wireErrorSchema, detail: v.string() }),
 ])
 export type FromWorker = v.InferOutput<typeof fromWorkerSchema>

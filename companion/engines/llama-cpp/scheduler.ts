@@ -1,10 +1,13 @@
 import { SiloError } from '#shared/errors/silo-error.ts'
+import type { PagedSequence, SequencePages } from '../kv-pages/sequence-pages.ts'
 import type { AddonContext, AddonSampler } from './addon.ts'
 
 /** One answer being computed. */
 export interface Job {
   readonly promptTokens: Uint32Array
   readonly maxTokens: number
+  /** See `GenerateRequest.session`. */
+  readonly session?: string | undefined
   makeSampler(): AddonSampler
   /** Called once, before the first token. */
   started(cachedTokens: number): void
@@ -16,10 +19,7 @@ export interface Job {
   cancelled: boolean
 }
 
-interface Sequence {
-  readonly id: number
-  /** Tokens whose keys and values are in the cache, in order. */
-  tokens: number[]
+interface Sequence extends PagedSequence {
   usedAt: number
   active: ActiveJob | undefined
 }
@@ -40,6 +40,8 @@ const none = new Uint32Array(0)
 const firstLogit = Uint32Array.of(0)
 /** Prompt tokens computed in one step while other answers are being decoded, so that those keep flowing. */
 const politeChunk = 128
+/** Computed context goes to disk when nothing was asked for so long, ms: it must not delay the next question. */
+const restMs = 2000
 
 /**
  * Computes jobs on one native context. Every step decodes one token for each answer in flight and fills the
@@ -51,18 +53,29 @@ export class Scheduler {
   readonly #contextTokens: number
   readonly #sequences: Sequence[]
   readonly #queue: Job[] = []
-  #running = false
+  readonly #pages: SequencePages | undefined
+  /** Ends when the loop does; whoever sets it has the context for itself. */
+  #running: Promise<void> | undefined
+  #resting: NodeJS.Timeout | undefined
 
   constructor(
     context: AddonContext,
-    options: { batchSize: number; contextTokens: number; sequences: number },
+    options: {
+      batchSize: number
+      contextTokens: number
+      sequences: number
+      pages?: SequencePages | undefined
+    },
   ) {
     this.#context = context
+    this.#pages = options.pages
     this.#batchSize = options.batchSize
     this.#contextTokens = options.contextTokens
     this.#sequences = Array.from({ length: options.sequences }, (_, id) => ({
       id,
       tokens: [],
+      session: undefined,
+      stored: 0,
       usedAt: 0,
       active: undefined,
     }))
@@ -70,48 +83,102 @@ export class Scheduler {
 
   add(job: Job): void {
     this.#queue.push(job)
-    void this.#run()
+    this.#wake()
   }
 
-  async #run(): Promise<void> {
-    if (this.#running) return
-    this.#running = true
-    try {
-      for (;;) {
-        this.#admit()
-        const active = this.#sequences.filter((sequence) => sequence.active)
-        if (active.length === 0) break
-        try {
-          await this.#step(active)
-        } catch (error) {
-          for (const sequence of active) this.#fail(sequence, error)
-        }
-      }
-    } finally {
-      this.#running = false
+  /** Writes to disk what is not there yet, after the answers that are being computed. */
+  keep(): Promise<void> {
+    return this.#exclusive(() => this.#save(() => false))
+  }
+
+  /** Removes what was computed for a session (absent: for any), also from disk. */
+  forget(session?: string): Promise<void> {
+    return this.#exclusive(async () => {
+      for (const sequence of this.#sequences)
+        if (session === undefined || sequence.session === session) this.#empty(sequence)
+      await this.#pages?.forget(session)
+    })
+  }
+
+  #wake(): void {
+    clearTimeout(this.#resting)
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#queue.length > 0) return this.#wake()
+      if (!this.#pages) return
+      this.#resting = setTimeout(
+        () => void this.#exclusive(() => this.#save(() => this.#queue.length > 0)),
+        restMs,
+      )
+      this.#resting.unref()
+    })
+  }
+
+  /** Runs `work` while nothing is computed. */
+  async #exclusive(work: () => Promise<void>): Promise<void> {
+    while (this.#running) await this.#running
+    clearTimeout(this.#resting)
+    const done = work()
+    const over = (): void => {
+      this.#running = undefined
+      if (this.#queue.length > 0) this.#wake()
+    }
+    this.#running = done.then(over, over)
+    await done
+  }
+
+  async #save(enough: () => boolean): Promise<void> {
+    for (const sequence of this.#sequences) {
+      if (enough()) return
+      await this.#pages?.save(sequence)
     }
   }
 
-  #admit(): void {
+  async #run(): Promise<void> {
+    for (;;) {
+      await this.#admit()
+      const active = this.#sequences.filter((sequence) => sequence.active)
+      if (active.length === 0) return
+      try {
+        await this.#step(active)
+      } catch (error) {
+        for (const sequence of active) this.#fail(sequence, error)
+      }
+    }
+  }
+
+  async #admit(): Promise<void> {
     while (this.#queue.length > 0) {
       const free = this.#sequences.filter((sequence) => !sequence.active)
       if (free.length === 0) return
       const job = this.#queue.shift()!
       if (job.cancelled) continue
-      // The longest prefix that is already computed wins; among equals the one unused for longest.
-      const [best] = free
-        .map((sequence) => ({ sequence, shared: sharedPrefix(sequence.tokens, job.promptTokens) }))
-        .sort((a, b) => b.shared - a.shared || a.sequence.usedAt - b.sequence.usedAt)
+      const startedAt = performance.now()
       try {
-        this.#start(best!.sequence, job, best!.shared)
+        const sequence = await this.#choose(free, job)
+        this.#start(sequence, job, startedAt)
       } catch (error) {
         job.failed(error)
       }
     }
   }
 
-  #start(sequence: Sequence, job: Job, shared: number): void {
-    const startedAt = performance.now()
+  /** The sequence that needs the least computing for a job, filled from disk where that has more. */
+  async #choose(free: readonly Sequence[], { promptTokens }: Job): Promise<Sequence> {
+    const oldest = free.toSorted((a, b) => a.usedAt - b.usedAt)
+    const ranked = oldest
+      .map((sequence) => ({ sequence, shared: sharedPrefix(sequence.tokens, promptTokens) }))
+      // The longest prefix that is already computed wins; among equals the one unused for longest.
+      .toSorted((a, b) => b.shared - a.shared)
+    const best = ranked[0]!
+    if (!this.#pages) return best.sequence
+    if (await this.#pages.restore(oldest[0]!, promptTokens, best.shared)) return oldest[0]!
+    await this.#pages.leave(best.sequence, best.shared)
+    return best.sequence
+  }
+
+  #start(sequence: Sequence, job: Job, startedAt: number): void {
+    const shared = sharedPrefix(sequence.tokens, job.promptTokens)
     // At least one token is computed again: its logits choose the first token of the answer.
     let keep = Math.min(shared, job.promptTokens.length - 1)
     if (keep < sequence.tokens.length) {
@@ -121,7 +188,9 @@ export class Scheduler {
         keep = 0
       }
       sequence.tokens.length = keep
+      sequence.stored = Math.min(sequence.stored, keep)
     }
+    sequence.session = job.session
     sequence.active = {
       job,
       sampler: undefined,
@@ -231,11 +300,17 @@ export class Scheduler {
     const job = sequence.active?.job
     this.#release(sequence)
     // What the cache holds is unknown after a failed decode.
-    this.#context.disposeSequence(sequence.id)
-    sequence.tokens.length = 0
+    this.#empty(sequence)
     job?.failed(
       error instanceof SiloError ? error : new SiloError('engine_crashed', { cause: error }),
     )
+  }
+
+  #empty(sequence: Sequence): void {
+    this.#context.disposeSequence(sequence.id)
+    sequence.tokens.length = 0
+    sequence.stored = 0
+    sequence.session = undefined
   }
 
   #release(sequence: Sequence): void {

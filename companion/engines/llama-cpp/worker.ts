@@ -89,6 +89,18 @@ async function handle(message: ToWorker): Promise<void> {
     case 'count':
       send({ op: 'counted', id, tokens: host.count(message.prompt) })
       return
+    case 'keep':
+      await host.keep()
+      send({ op: 'done', id })
+      return
+    case 'forget':
+      await host.forget(message.session)
+      send({ op: 'done', id })
+      return
+    case 'limit-pages':
+      host.limitPages(message.maxBytes)
+      send({ op: 'done', id })
+      return
     case 'cancel':
       host.cancel(id)
   }

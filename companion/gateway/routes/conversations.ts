@@ -65,6 +65,9 @@ export function conversationRoutes(services: GatewayServices): Hono<GatewayEnv> 
     // An answer that is still being written would be written for nobody.
     for (const run of services.runs.list({ activeOnly: true }))
       if (run.kind === 'chat' && run.subject === id) services.runs.cancel(run.id)
+    services.computedContext?.forget(id).catch((error: unknown) => {
+      services.log.warn('computed context was not removed', { error })
+    })
     changes.publish('conversations', id)
     return context.body(null, 204)
   })

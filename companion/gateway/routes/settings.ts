@@ -26,6 +26,7 @@ export function settingsRoutes(services: GatewayServices): Hono<GatewayEnv> {
     requireModel(patch.chatModelId, 'chat', 'chatModelId')
     requireModel(patch.embedModelId, 'embed', 'embedModelId')
     const next = settings.patch(patch)
+    if (patch.kvPagesBytes !== undefined) await services.computedContext?.limit()
     changes.publish('settings')
     return context.json({ settings: next })
   })
