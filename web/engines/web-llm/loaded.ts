@@ -8,8 +8,8 @@ import type {
 } from '#shared/contracts/engine.ts'
 import type { PageModelOffer } from '#shared/domain/page-model.ts'
 import { fromWire, SiloError } from '#shared/errors/silo-error.ts'
-import { Pipe } from '../pipe.ts'
-import { Slots } from '../slots.ts'
+import { Pipe } from '#shared/generation/pipe.ts'
+import { Slots } from '#shared/generation/slots.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
 interface Init {

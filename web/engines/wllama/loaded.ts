@@ -14,10 +14,9 @@ import type {
   Prompt,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { AnswerReader } from '../answer-reader.ts'
-import { Pipe } from '../pipe.ts'
-import { Slots } from '../slots.ts'
-import { completionOf, overflowOf, promptOf } from './request.ts'
+import { Answering, completionOf, endOf, overflowOf, promptOf, textOf, type ServerChunk } from '#shared/generation/llama-server.ts' // prettier-ignore
+import { Pipe } from '#shared/generation/pipe.ts'
+import { Slots } from '#shared/generation/slots.ts'
 import type { Session } from './session.ts'
 
 export interface WllamaModelInit {
@@ -38,22 +37,6 @@ const silenceLimit = 60_000
 /** A stopped answer has to let go of its slot within this, or the worker is ended. */
 const stopLimit = 5_000
 const countsKept = 16
-
-interface Chunk {
-  readonly choices?: readonly {
-    readonly text?: string
-    readonly delta?: { readonly content?: string | null }
-    readonly finish_reason?: string | null
-  }[]
-  readonly prompt_progress?: { readonly total: number; readonly cache: number } | null
-  readonly timings?: {
-    readonly cache_n: number
-    readonly prompt_n: number
-    readonly prompt_ms: number
-    readonly predicted_n: number
-    readonly predicted_ms: number
-  } | null
-}
 
 /** A model in a worker of wllama. */
 export class WllamaModel implements LoadedModel {
@@ -114,7 +97,7 @@ export class WllamaModel implements LoadedModel {
     try {
       release = await this.#slots.take(signal)
     } catch {
-      yield endOf('abort', undefined, 0)
+      yield endOf('abort')
       return
     }
     const pipe = new Pipe<GenerateEvent>()
@@ -188,7 +171,7 @@ export class WllamaModel implements LoadedModel {
     body: Record<string, unknown>,
     stop: AbortSignal,
     signal: AbortSignal,
-    onChunk: (chunk: Chunk) => void,
+    onChunk: (chunk: ServerChunk) => void,
   ): Promise<void> {
     if ((await this.#attempt(body, stop, signal, onChunk)) === 'ended') return
     // A worker that hung before its first word has lost nothing but time: another one is asked the same, once.
@@ -201,7 +184,7 @@ export class WllamaModel implements LoadedModel {
     body: Record<string, unknown>,
     stop: AbortSignal,
     signal: AbortSignal,
-    onChunk: (chunk: Chunk) => void,
+    onChunk: (chunk: ServerChunk) => void,
   ): Promise<'ended' | 'hung'> {
     const session = await this.#ready()
     if (stop.aborted || signal.aborted) return 'ended'
@@ -215,7 +198,7 @@ export class WllamaModel implements LoadedModel {
       ...body,
       stream: true as const,
       abortSignal: stop,
-      onData: (chunk: Chunk) => {
+      onData: (chunk: ServerChunk) => {
         watchdog.seen(silenceLimit)
         said ||= textOf(chunk) !== ''
         onChunk(chunk)
@@ -296,78 +279,6 @@ export class WllamaModel implements LoadedModel {
     this.#counts.set(key, tokens)
     const oldest = this.#counts.keys().next()
     if (this.#counts.size > countsKept && !oldest.done) this.#counts.delete(oldest.value)
-  }
-}
-
-/** Turns the chunks of one answer into events; the first end wins. */
-class Answering {
-  readonly #pipe: Pipe<GenerateEvent>
-  readonly #reader: AnswerReader
-  #progress: { total: number; cache: number } | undefined
-  #timings: Chunk['timings']
-  #reason: 'stop' | 'length' = 'stop'
-  #done = false
-
-  constructor(request: GenerateRequest, pipe: Pipe<GenerateEvent>) {
-    this.#pipe = pipe
-    this.#reader = new AnswerReader(request, (event) => pipe.push(event))
-  }
-
-  get stopped(): boolean {
-    return this.#reader.stopped
-  }
-
-  read(chunk: Chunk): void {
-    if (this.#done) return
-    if (chunk.prompt_progress && !this.#progress) {
-      this.#progress = chunk.prompt_progress
-      this.#pipe.push({
-        type: 'prompt',
-        promptTokens: this.#progress.total,
-        cachedTokens: this.#progress.cache,
-      })
-    }
-    if (chunk.timings) this.#timings = chunk.timings
-    const choice = chunk.choices?.[0]
-    if (choice?.finish_reason === 'length') this.#reason = 'length'
-    const text = textOf(chunk)
-    if (text !== '') this.#reader.push(text)
-  }
-
-  ended(): void {
-    if (this.#done) return
-    this.#close(this.#reader.finish(this.#reason))
-  }
-
-  aborted(): void {
-    if (!this.#done) this.#close('abort')
-  }
-
-  #close(reason: 'stop' | 'length' | 'tool-calls' | 'abort'): void {
-    this.#done = true
-    this.#pipe.push(endOf(reason, this.#timings, this.#progress?.total ?? 0, this.#progress?.cache))
-    this.#pipe.close()
-  }
-}
-
-function textOf({ choices }: Chunk): string {
-  return choices?.[0]?.delta?.content ?? choices?.[0]?.text ?? ''
-}
-
-function endOf(
-  reason: 'stop' | 'length' | 'tool-calls' | 'abort',
-  timings: Chunk['timings'],
-  promptTokens: number,
-  cachedTokens = 0,
-): GenerateEvent {
-  return {
-    type: 'end',
-    reason,
-    promptTokens,
-    cachedTokens,
-    completionTokens: timings?.predicted_n ?? 0,
-    promptMs: timings?.prompt_ms ?? 0,
-    decodeMs: timings?.predicted_ms ?? 0,
   }
 }
 
