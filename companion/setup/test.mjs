@@ -177,4 +177,9 @@ async function fetchTestModels() {
     say('The test models could not be fetched; the tests that need them will fail.')
     count(0, 1)
   }
+  const engines = await run(node, [join('companion', 'setup', 'engines.ts')], { timeoutMs: 11 * minute }) // prettier-ignore
+  if (engines.code !== 0) {
+    say('The test engines could not be fetched; the tests that need them will fail.')
+    count(0, 1)
+  }
 }

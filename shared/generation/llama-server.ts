@@ -69,14 +69,14 @@ export interface ServerChunk {
 
 /** Turns the chunks of one answer into events; the first end wins. */
 export class Answering {
-  readonly #pipe: Pipe<GenerateEvent>
+  readonly #pipe: Pick<Pipe<GenerateEvent>, 'push' | 'close'>
   readonly #reader: AnswerReader
   #progress: ServerChunk['prompt_progress']
   #timings: ServerChunk['timings']
   #reason: 'stop' | 'length' = 'stop'
   #done = false
 
-  constructor(request: GenerateRequest, pipe: Pipe<GenerateEvent>) {
+  constructor(request: GenerateRequest, pipe: Pick<Pipe<GenerateEvent>, 'push' | 'close'>) {
     this.#pipe = pipe
     this.#reader = new AnswerReader(request, (event) => pipe.push(event))
   }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { statSync } from 'node:fs'
 import { getLlama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
 import type { GenerateEvent, GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
 import { newId } from '#shared/domain/ids.ts'
@@ -12,6 +11,7 @@ import {
   type AddonModel,
   type AddonSampler,
 } from './addon.ts'
+import { affordableContext } from '../memory-fit.ts'
 import { Answer } from './answer.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
@@ -22,9 +22,6 @@ import { tokenizeChat } from './chat-tokens.ts'
 
 type LoadMessage = Extract<ToWorker, { op: 'load' }>
 
-/** Memory for compute buffers and the process itself, beside weights and cache. */
-const workingBytes = 300 * 1024 * 1024
-const smallestContext = 1024
 const batchSize = 512
 
 /** A model in the memory of this process: what the child process does, without the messages. */
@@ -71,7 +68,12 @@ export class ModelHost {
   ): Promise<{ host: ModelHost; loaded: Omit<Extract<FromWorker, { op: 'loaded' }>, 'id'> }> {
     const embed = message.task === 'embed'
     const parallel = embed ? 1 : message.parallel
-    let contextTokens = fitContext(message, parallel)
+    let contextTokens = affordableContext({
+      model: { id: message.modelId, path: message.path },
+      contextTokens: message.contextTokens,
+      bytesPerToken: message.kvBytesPerToken * parallel,
+      limited: message.gpu === 'cpu',
+    })
     const llama = await getLlama({
       gpu: message.gpu === 'cpu' ? false : 'auto',
       build: 'never',
@@ -306,23 +308,6 @@ export class ModelHost {
       })
     }
   }
-}
-
-/** The context that memory allows. @throws SiloError out_of_memory */
-function fitContext(message: LoadMessage, parallel: number): number {
-  const available = process.availableMemory()
-  const weights = statSync(message.path).size
-  const perToken = message.kvBytesPerToken * parallel
-  let tokens = message.contextTokens
-  if (message.gpu === 'cpu' && perToken > 0) {
-    const affordable = Math.floor((available - weights - workingBytes) / perToken)
-    if (affordable < tokens) tokens = Math.floor(affordable / 256) * 256
-  }
-  const least = Math.min(smallestContext, message.contextTokens)
-  if (message.gpu === 'cpu' && (weights + workingBytes > available || tokens < least)) {
-    throw new SiloError('out_of_memory', { params: { model: message.modelId } })
-  }
-  return tokens
 }
 
 function pagesOf(

@@ -1,3 +1,6 @@
+import { createWriteStream } from 'node:fs'
+import { basename, join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import type { Writable } from 'node:stream'
 import { once } from 'node:events'
 import { openPromise } from 'yauzl'
@@ -45,5 +48,23 @@ export async function appendMembers(
     return written
   } finally {
     zip.close()
+  }
+}
+
+/** Writes the members whose names begin with `prefix` into `directory`, without it and without folders of their own. */
+export async function extractMembers(
+  wheel: string,
+  prefix: string,
+  directory: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const member of await listMembers(wheel)) {
+    if (!member.startsWith(prefix) || member.endsWith('/')) continue
+    const output = createWriteStream(join(directory, basename(member)), { mode: 0o700 })
+    const done = finished(output)
+    done.catch(() => {})
+    await appendMembers(wheel, [member], output, signal, () => {})
+    output.end()
+    await done
   }
 }
