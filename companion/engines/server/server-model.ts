@@ -18,6 +18,8 @@ export interface ServerModelInit {
   /** 0 for a chat model. */
   readonly dimensions: number
   readonly callsTools?: boolean
+  /** The server does not tell how long a prompt is before it answers; then it is counted first. */
+  readonly countsFirst?: boolean
   readonly onDispose: () => void
 }
 
@@ -65,6 +67,13 @@ export class ServerModel implements LoadedModel {
     const until = AbortSignal.any([signal, this.#life.signal])
     try {
       const address = await this.#init.host.address(until)
+      if (this.#init.countsFirst) {
+        const promptTokens = await this.countTokens(request.prompt, signal)
+        if (promptTokens >= this.contextTokens)
+          throw new SiloError('context_overflow', { params: { needed: promptTokens + 1, limit: this.contextTokens } }) // prettier-ignore
+        prompt = { type: 'prompt', promptTokens, cachedTokens: 0 }
+        yield prompt
+      }
       for await (const event of this.#init.dialect.generate(address, request, until)) {
         if (event.type === 'prompt') prompt = event
         if (signal.aborted) return yield aborted()
