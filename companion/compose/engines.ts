@@ -4,7 +4,6 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Config } from '#companion/config/config.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import { probeHardware } from '#companion/engines/hardware.ts'
-import { createLlamaCppEngine } from '#companion/engines/llama-cpp/engine.ts'
 import { storedBytes } from '#companion/engines/kv-pages/page-store.ts'
 import { ModelPool } from '#companion/engines/pool.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
@@ -20,6 +19,7 @@ import type { Hardware } from '#shared/domain/device.ts'
 import type { CatalogueEntry } from '#shared/domain/model.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { Status } from '#shared/protocol/api.ts'
+import { composeEngineChoice } from './engine-choice.ts'
 import { chatModels, composeModels, modelSources } from './models.ts'
 import { composeSpeech } from './speech.ts'
 
@@ -40,12 +40,8 @@ interface EngineParts {
 export function composeEngines(parts: EngineParts) {
   const { config, database, settings, changes, egress, log, overrides } = parts
   const pages = join(config.home, 'kv-pages')
-  const llamaCpp = createLlamaCppEngine({
-    log,
-    ...(config.threads === undefined ? {} : { threads: config.threads }),
-    pages: { directory: pages, maxBytes: () => settings.get().kvPagesBytes },
-  })
-  const engine: Engine = overrides.engine ?? llamaCpp
+  const choice = composeEngineChoice({ config, settings, changes, egress, log, pages, hardware: () => hardware }) // prettier-ignore
+  const engine: Engine = overrides.engine ?? choice.set
   const pool = new ModelPool(engine)
   pool.onStateChange(() => {
     changes.publish('status')
@@ -67,18 +63,21 @@ export function composeEngines(parts: EngineParts) {
     onChange: (id) => changes.publish('models', id),
   })
   const speech = composeSpeech({ directory, library, threads: config.threads, log })
-  const models = composeModels(library, pool, settings, (id) => speech.forget(id))
+  const models = composeModels(library, pool, settings, (id) => speech.forget(id), choice.servers)
   const warmUp = new AbortController()
   return {
     models,
-    chat: chatModels(models, engine.id),
+    chat: chatModels(models, (loaded) => overrides.engine?.id ?? choice.set.engineIdOf(loaded)),
     speech: speech.service,
+    engines: overrides.engine
+      ? undefined
+      : { ...choice.service, changed: () => void pool.refresh() },
     computedContext: {
       usage: async () => ({
         bytes: await storedBytes(pages),
         maxBytes: settings.get().kvPagesBytes,
       }),
-      limit: () => llamaCpp.limitPages(),
+      limit: () => choice.llamaCpp.limitPages(),
       forget: async (session?: string) => engine.forget?.(session),
     },
     pageModels: new PageFiles({ library, directory: join(config.home, 'page-models') }),
@@ -98,15 +97,18 @@ export function composeEngines(parts: EngineParts) {
     },
     /** The first question should not wait for the model; whoever asks sooner joins the same loading. */
     warmUp(): void {
-      if (models.defaultId('chat') !== undefined)
-        models.acquire(undefined, 'chat', { signal: warmUp.signal }).then(
+      const probed = Promise.all([
+        choice.probe().catch(() => {}),
+        probe(AbortSignal.timeout(10_000)).catch(() => {}),
+      ])
+      void probed.then(async () => {
+        changes.publish('models')
+        if (models.defaultId('chat') === undefined || warmUp.signal.aborted) return
+        await models.acquire(undefined, 'chat', { signal: warmUp.signal }).then(
           (lease) => lease.release(),
           (error: unknown) => log.warn('the chat model could not be loaded ahead', { error }),
         )
-      void probe(AbortSignal.timeout(10_000)).then(
-        () => changes.publish('models'),
-        () => {},
-      )
+      })
     },
     async [Symbol.asyncDispose](): Promise<void> {
       warmUp.abort(new SiloError('shutting_down'))

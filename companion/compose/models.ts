@@ -7,8 +7,11 @@ import type { Config } from '#companion/config/config.ts'
 import type { SettingsStore } from '#companion/config/settings-store.ts'
 import type { ModelPool } from '#companion/engines/pool.ts'
 import type { ModelLibrary } from '#companion/models/library.ts'
+import type { FoundServer } from '#companion/engines/remote/discovery.ts'
+import type { LoadedModel } from '#shared/contracts/engine.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { ModelState } from '#shared/domain/model.ts'
+import { serverModelFile, serverModels } from './server-models.ts'
 
 /** Where models are fetched from. */
 export function modelSources(config: Config): ModelSource[] {
@@ -30,6 +33,7 @@ export function composeModels(
   pool: ModelPool,
   settings: SettingsStore,
   forget: (modelId: string) => Promise<void>,
+  servers: () => readonly FoundServer[],
 ) {
   const defaultId = (task: Task): string | undefined => {
     const { chatModelId, embedModelId } = settings.get()
@@ -41,7 +45,10 @@ export function composeModels(
   }
   return {
     defaultId,
-    list: () => library.list(),
+    list: () => [
+      ...library.list(),
+      ...serverModels(servers(), [settings.get().chatModelId], (id) => pool.isLoaded(id)),
+    ],
     async remove(modelId: string): Promise<ModelState> {
       await Promise.all([pool.unload(modelId), forget(modelId)])
       return library.remove(modelId)
@@ -53,7 +60,10 @@ export function composeModels(
       task: Task,
       options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
     ) {
-      const file = await library.resolve(modelId ?? defaultId(task), task, options.signal)
+      const id = modelId ?? defaultId(task)
+      const file =
+        (task === 'chat' && id !== undefined ? serverModelFile(id) : undefined) ??
+        (await library.resolve(id, task, options.signal))
       const plan = {
         contextTokens: settings.get().contextTokens,
         parallel: task === 'chat' ? 2 : 1,
@@ -65,11 +75,14 @@ export function composeModels(
 }
 
 /** The chat models as chats and the agent borrow them. */
-export function chatModels(models: ReturnType<typeof composeModels>, engineId: string): ModelPort {
+export function chatModels(
+  models: ReturnType<typeof composeModels>,
+  engineIdOf: (loaded: LoadedModel) => string,
+): ModelPort {
   return {
     async acquireChat(modelId, options) {
       const lease = await models.acquire(modelId, 'chat', options)
-      return { ...lease, engineId, deviceName: hostname() }
+      return { ...lease, engineId: engineIdOf(lease.loaded), deviceName: hostname() }
     },
   }
 }

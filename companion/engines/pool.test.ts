@@ -48,6 +48,23 @@ describe('model pool', () => {
     b.release()
   })
 
+  it('loads anew after a refresh, what is in use once it is given back', async () => {
+    const engine = createFakeEngine()
+    await using pool = new ModelPool(engine)
+    const a = await pool.acquire(file('a'), plan, { signal })
+    const b = await pool.acquire(file('b'), plan, { signal })
+    b.release()
+    await pool.refresh()
+    await vi.waitFor(() => expect(engine.loadedIds).toEqual(['a']))
+    expect(pool.isLoaded('a')).toBe(true)
+    a.release()
+    await vi.waitFor(() => expect(engine.loadedIds).toEqual([]))
+    const again = await pool.acquire(file('a'), plan, { signal })
+    expect(again.loaded).not.toBe(a.loaded)
+    again.release()
+    expect(engine.loadedIds).toEqual(['a'])
+  })
+
   it('unloads after idle time', async () => {
     const engine = createFakeEngine()
     await using pool = new ModelPool(engine, { idleMs: 10 })

@@ -19,6 +19,8 @@ interface Entry {
   /** Ends the loading when nobody waits for it any more. */
   readonly stop: AbortController
   ready: boolean
+  /** To be unloaded when the last one gives it back: the engine keeps one handle a file, which must not be lent twice. */
+  stale: boolean
   users: number
   usedAt: number
   idleTimer: NodeJS.Timeout | undefined
@@ -94,6 +96,15 @@ export class ModelPool implements AsyncDisposable {
     }
   }
 
+  /** Everything is to be loaded anew: unused models are unloaded now, the others when nobody uses them any more. */
+  async refresh(): Promise<void> {
+    for (const [key, entry] of this.#entries) {
+      entry.stale = true
+      if (entry.users === 0) await this.#drop(key, entry)
+    }
+    this.#changed()
+  }
+
   /** Unloads a model that nobody uses. @throws SiloError conflict while it is in use */
   async unload(modelId: string): Promise<void> {
     if (this.isUsed(modelId)) {
@@ -130,6 +141,7 @@ export class ModelPool implements AsyncDisposable {
       loading,
       stop,
       ready: false,
+      stale: false,
       users: 0,
       usedAt: Date.now(),
       idleTimer: undefined,
@@ -154,6 +166,7 @@ export class ModelPool implements AsyncDisposable {
       released = true
       entry.users--
       entry.usedAt = Date.now()
+      if (entry.stale && entry.users === 0) void this.#drop(key, entry)
       if (entry.users > 0 || this.#entries.get(key) !== entry) return
       const newer = [...this.#entries.values()].some(
         (other) => other !== entry && other.model.task === entry.model.task,

@@ -12,6 +12,7 @@ import { approvalRoutes } from './routes/approvals.ts'
 import { clipRoutes, isClip } from './routes/clips.ts'
 import { computedContextRoutes } from './routes/computed-context.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { engineRoutes } from './routes/engines.ts'
 import { egressRoutes } from './routes/egress.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { joinRoutes } from './routes/joins.ts'
@@ -96,6 +97,7 @@ export function createGateway(services: GatewayServices): Hono<GatewayEnv> {
   app.route('/api', sharingRoutes(services))
   app.route('/api', auditRoutes(services))
   app.route('/api', settingsRoutes(services))
+  if (services.engines) app.route('/api', engineRoutes(services.engines, services))
   if (services.computedContext) app.route('/api', computedContextRoutes(services.computedContext))
   if (services.speech) app.route('/api', speechRoutes(services.speech))
   if (services.uploads) app.route('/api', uploadRoutes(services.uploads, services))

@@ -19,6 +19,7 @@ import type { PackageService } from '#companion/sandbox/package-service.ts'
 import type { SearchService } from '#companion/tools/web/search-service.ts'
 import type { Push } from '#companion/push/push.ts'
 import type { ReplicaFeed } from '#companion/replica/replica-feed.ts'
+import type { RunExecutor } from '#companion/runs/run.ts'
 import type { RunRegistry } from '#companion/runs/registry.ts'
 import type { Clips } from '#companion/clip/clips.ts'
 import type { Notes } from '#companion/notes/notes.ts'
@@ -38,6 +39,7 @@ import type { ModelState } from '#shared/domain/model.ts'
 import type { Collection, Document, DocumentText, Problem} from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { StartRun, Status } from '#shared/protocol/api.ts'
+import type { Engines } from '#shared/protocol/engines.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import type { CheckReport, WatchState } from '#shared/protocol/ingest.ts'
 import type { Lan } from '#shared/protocol/lan.ts'
@@ -81,6 +83,17 @@ export interface ComputedContext {
   limit(): Promise<void>
   /** Removes what belongs to a conversation; absent: to any. */
   forget(conversationId?: string): Promise<void>
+}
+
+/** What runs the models. */
+export interface EngineService {
+  list(): Engines
+  /** Asks the usual addresses of this computer for servers again, and probes what is installed. */
+  look(signal: AbortSignal): Promise<void>
+  /** The settings name another engine: models are loaded in it from now on. */
+  changed(): void
+  /** The run that installs llama-server. @throws SiloError conflict */
+  installing(runId: string): RunExecutor
 }
 
 export interface VaultService {
@@ -193,6 +206,7 @@ export interface GatewayServices {
   readonly team: TeamService
   readonly settings: SettingsStore
   readonly computedContext?: ComputedContext
+  readonly engines?: EngineService
   readonly keys: KeyStore
   readonly uploads?: Uploads
   readonly pageModels?: PageFiles

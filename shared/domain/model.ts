@@ -74,6 +74,8 @@ export const modelStateSchema = v.object({
   /** True when the file was imported by the user rather than fetched. */
   imported: v.boolean(),
   loaded: v.boolean(),
+  /** The server it is in, which the person runs: there is no file of it here. */
+  server: v.optional(v.string()),
   /** Bytes of an unfinished download already on disk. */
   partial: v.number(),
   /** The run that fetches it now. */

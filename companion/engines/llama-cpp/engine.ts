@@ -37,7 +37,7 @@ interface Entry {
   starting: Promise<void>
 }
 
-class LlamaCppEngine implements Engine {
+export class LlamaCppEngine implements Engine {
   readonly specVersion = 1
   readonly id = 'llama-cpp'
   readonly #options: LlamaCppOptions
@@ -59,15 +59,20 @@ class LlamaCppEngine implements Engine {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** What loaded models compute on: the best of it. */
+  get backend(): LibraryBackend | undefined {
+    const backends = [...this.#entries.values()].map((entry) => entry.model.backend)
+    return backends.find((backend) => backend !== undefined && backend !== 'cpu') ?? backends[0]
+  }
+
   async probe(signal: AbortSignal): Promise<EngineProbe> {
     signal.throwIfAborted()
     const build = buildId()
-    const backends = [...this.#entries.values()].map((entry) => entry.model.backend)
     return {
       available: build !== undefined,
       ...(build === undefined ? { reason: 'node-llama-cpp is not installed' } : {}),
       build: build ?? 'none',
-      backend: backends.find((backend) => backend !== undefined && backend !== 'cpu') ?? 'cpu',
+      backend: this.backend ?? 'cpu',
       threads: this.#options.threads ?? availableParallelism(),
     }
   }
@@ -167,6 +172,31 @@ class LlamaCppEngine implements Engine {
     if (next === this.#state) return
     this.#state = next
     for (const listener of this.#listeners) listener(next)
+  }
+}
+
+/**
+ * What the library computes on: what a model that is loaded found, else what is installed for this machine; undefined
+ * where the library is missing.
+ */
+export function libraryBackend(engine: LlamaCppEngine): LibraryBackend | undefined {
+  if (buildId() === undefined) return undefined
+  if (engine.backend) return engine.backend
+  if (process.platform === 'darwin') return process.arch === 'arm64' ? 'metal' : 'cpu'
+  const system = process.platform === 'win32' ? 'win' : process.platform
+  return (['cuda', 'vulkan'] as const).find((name) => isInstalled(`@node-llama-cpp/${system}-${process.arch}-${name}`)) ?? 'cpu' // prettier-ignore
+}
+
+type LibraryBackend = 'cpu' | 'cuda' | 'vulkan' | 'metal'
+
+/** Packages for other machines are empty ones of another name (docs/decisions/0003-gpu-packages.md). */
+function isInstalled(name: string): boolean {
+  try {
+    const path = createRequire(import.meta.url).resolve(`${name}/package.json`)
+    const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return parsed instanceof Object && Reflect.get(parsed, 'name') === name
+  } catch {
+    return false
   }
 }
 

@@ -27,6 +27,7 @@ export function settingsRoutes(services: GatewayServices): Hono<GatewayEnv> {
     requireModel(patch.embedModelId, 'embed', 'embedModelId')
     const next = settings.patch(patch)
     if (patch.kvPagesBytes !== undefined) await services.computedContext?.limit()
+    if (patch.engine !== undefined) services.engines?.changed()
     changes.publish('settings')
     return context.json({ settings: next })
   })
