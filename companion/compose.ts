@@ -339,7 +339,7 @@ async function build(
     models,
     speech: engines.speech,
     computedContext: engines.computedContext,
-    ...(engines.engines ? { engines: engines.engines } : {}),
+    engines: engines.engines,
     pageModels: engines.pageModels,
     vault,
     ingest: ingest.service,

@@ -69,9 +69,7 @@ export function composeEngines(parts: EngineParts) {
     models,
     chat: chatModels(models, (loaded) => overrides.engine?.id ?? choice.set.engineIdOf(loaded)),
     speech: speech.service,
-    engines: overrides.engine
-      ? undefined
-      : { ...choice.service, changed: () => void pool.refresh() },
+    engines: { ...choice.service, changed: () => void pool.refresh() },
     computedContext: {
       usage: async () => ({
         bytes: await storedBytes(pages),

@@ -19,7 +19,8 @@ interface Entry {
   /** Ends the loading when nobody waits for it any more. */
   readonly stop: AbortController
   ready: boolean
-  /** To be unloaded when the last one gives it back: the engine keeps one handle a file, which must not be lent twice. */
+  loaded: LoadedModel | undefined
+  /** To be unloaded when the last one gives it back. */
   stale: boolean
   users: number
   usedAt: number
@@ -36,6 +37,7 @@ export class ModelPool implements AsyncDisposable {
   readonly #entries = new Map<string, Entry>()
   readonly #listeners = new Set<() => void>()
   readonly #stopListening: () => void
+  #generation = 0
   #closed = false
 
   constructor(engine: Engine, options: { idleMs?: number } = {}) {
@@ -78,7 +80,7 @@ export class ModelPool implements AsyncDisposable {
   ): Promise<PoolLease> {
     options.signal.throwIfAborted()
     if (this.#closed) throw new SiloError('shutting_down')
-    const key = JSON.stringify([model.path, model.task, plan.contextTokens, plan.parallel])
+    const key = JSON.stringify([model.path, model.task, plan.contextTokens, plan.parallel, this.#generation]) // prettier-ignore
     let entry = this.#entries.get(key)
     if (!entry) {
       entry = this.#load(key, model, plan, options.onProgress)
@@ -96,8 +98,9 @@ export class ModelPool implements AsyncDisposable {
     }
   }
 
-  /** Everything is to be loaded anew: unused models are unloaded now, the others when nobody uses them any more. */
+  /** From now on models are loaded anew: unused ones are unloaded now, the others when nobody uses them any more. */
   async refresh(): Promise<void> {
+    this.#generation++
     for (const [key, entry] of this.#entries) {
       entry.stale = true
       if (entry.users === 0) await this.#drop(key, entry)
@@ -141,14 +144,16 @@ export class ModelPool implements AsyncDisposable {
       loading,
       stop,
       ready: false,
+      loaded: undefined,
       stale: false,
       users: 0,
       usedAt: Date.now(),
       idleTimer: undefined,
     }
     loading.then(
-      () => {
+      (loaded) => {
         entry.ready = true
+        entry.loaded = loaded
         this.#changed()
       },
       () => {
@@ -200,8 +205,13 @@ export class ModelPool implements AsyncDisposable {
     entry.stop.abort(new SiloError('shutting_down'))
     entry.ready = false
     const loaded = await entry.loading.catch(() => undefined)
-    await loaded?.[Symbol.asyncDispose]()
+    if (loaded && !this.#isHeld(loaded)) await loaded[Symbol.asyncDispose]()
     this.#changed()
+  }
+
+  /** An engine has one handle a file and plan: what was loaded anew may be the same. */
+  #isHeld(loaded: LoadedModel): boolean {
+    return [...this.#entries.values()].some((other) => other.loaded === loaded)
   }
 
   #changed(): void {
