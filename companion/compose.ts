@@ -122,7 +122,7 @@ async function build(
   })
   closers.push(() => egress.gate[Symbol.dispose]())
 
-  const engines = composeEngines({ config, database, settings, changes, egress: egress.gate, log, overrides }) // prettier-ignore
+  const engines = composeEngines({ config, database, settings, changes, egress: egress.gate, isSealed: seal.on, log, overrides }) // prettier-ignore
   closers.push(() => engines[Symbol.asyncDispose]())
   const { models } = engines
   const reader = composeReader(log, config.threads)

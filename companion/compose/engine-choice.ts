@@ -24,8 +24,8 @@ interface ChoiceParts {
   readonly egress: EgressGate
   readonly log: Log
   readonly hardware: () => Hardware | undefined
-  /** Where computed context is kept. */
-  readonly pages: string
+  /** Where computed context is kept, and how much of it, bytes. */
+  readonly pages: { readonly directory: string; readonly maxBytes: () => number }
 }
 
 const fallbacksKept = 20
@@ -39,7 +39,7 @@ export function composeEngineChoice(parts: ChoiceParts) {
   const llamaCpp = createLlamaCppEngine({
     log,
     ...threads,
-    pages: { directory: pages, maxBytes: () => settings.get().kvPagesBytes },
+    pages,
   })
   const llamaServer = new LlamaServerEngine({ binary: () => findLlamaServer(directory), log, ...threads }) // prettier-ignore
   const remote = new RemoteEngine()

@@ -29,6 +29,8 @@ interface EngineParts {
   readonly settings: SettingsStore
   readonly changes: ChangeFeed
   readonly egress: EgressGate
+  /** Files are encrypted at rest. */
+  readonly isSealed: boolean
   readonly log: Log
   readonly overrides: {
     readonly engine?: Engine
@@ -39,7 +41,9 @@ interface EngineParts {
 /** The engine, the models it runs and where they come from. The caller owns it. */
 export function composeEngines(parts: EngineParts) {
   const { config, database, settings, changes, egress, log, overrides } = parts
-  const pages = join(config.home, 'kv-pages')
+  // Pages hold what was read, of sealed documents too, and the engine writes them as they are.
+  const maxBytes = (): number => (parts.isSealed ? 0 : settings.get().kvPagesBytes)
+  const pages = { directory: join(config.home, 'kv-pages'), maxBytes }
   const choice = composeEngineChoice({ config, settings, changes, egress, log, pages, hardware: () => hardware }) // prettier-ignore
   const engine: Engine = overrides.engine ?? choice.set
   const pool = new ModelPool(engine)
@@ -72,8 +76,9 @@ export function composeEngines(parts: EngineParts) {
     engines: { ...choice.service, changed: () => void pool.refresh() },
     computedContext: {
       usage: async () => ({
-        bytes: await storedBytes(pages),
-        maxBytes: settings.get().kvPagesBytes,
+        bytes: await storedBytes(pages.directory),
+        maxBytes: maxBytes(),
+        sealed: parts.isSealed,
       }),
       limit: () => choice.llamaCpp.limitPages(),
       forget: async (session?: string) => engine.forget?.(session),
@@ -95,6 +100,7 @@ export function composeEngines(parts: EngineParts) {
     },
     /** The first question should not wait for the model; whoever asks sooner joins the same loading. */
     warmUp(): void {
+      if (parts.isSealed) void choice.llamaCpp.limitPages()
       const probed = Promise.all([
         choice.probe().catch(() => {}),
         probe(AbortSignal.timeout(10_000)).catch(() => {}),

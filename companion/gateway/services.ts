@@ -78,7 +78,7 @@ export interface ModelService {
 /** What models computed of conversations, kept on disk so that it need not be computed again. */
 export interface ComputedContext {
   /** All bytes. */
-  usage(): Promise<{ bytes: number; maxBytes: number }>
+  usage(): Promise<{ bytes: number; maxBytes: number; sealed: boolean }>
   /** Keeps to what the settings say now. */
   limit(): Promise<void>
   /** Removes what belongs to a conversation; absent: to any. */

@@ -162,6 +162,8 @@ export const computedContextSchema = v.object({
   /** What models computed of conversations and keep on disk, bytes. */
   bytes: v.number(),
   maxBytes: v.number(),
+  /** Files are encrypted at rest: then nothing is kept, whatever the settings say. */
+  sealed: v.boolean(),
 })
 // GET/POST /api/keys · DELETE /api/keys/:id → 204
 export const keyListSchema = v.object({ keys: v.array(apiKeySchema) })

@@ -115,6 +115,8 @@ test('a backup taken while the companion runs, encryption, and a restored home a
 
   expect((await silo(home, 'encrypt')).out).toEqual({ encrypted: false })
   expect(onDisk(home).join()).toContain(fact)
+  mkdirSync(join(home, 'kv-pages', 'x'), { recursive: true })
+  writeFileSync(join(home, 'kv-pages', 'x', 'page.kv'), 'what a model read')
   const on = await silo(home, 'encrypt', 'on', '--passphrase', '--new-passphrase-file', passphraseFile) // prettier-ignore
   expect(on, on.text).toMatchObject({ code: 0, out: { encrypted: true, method: 'passphrase' } })
   expect(on.out.recoveryCode).toMatch(/^[0-9A-Z]{5}(-[0-9A-Z]{1,5}){5}$/)
@@ -124,6 +126,10 @@ test('a backup taken while the companion runs, encryption, and a restored home a
   await expect(start(home, { SILO_PASSPHRASE: 'wrong one' })).rejects.toMatchObject({ code: 'passphrase_wrong' }) // prettier-ignore
   const unlocked = await start(home, { SILO_PASSPHRASE_FILE: passphraseFile })
   expect(await answersFrom(unlocked)).toContain(fact)
+  // What models computed holds what they read: nothing of it stays, nothing is added.
+  await expect
+    .poll(() => api(unlocked, '/computed-context'), { timeout: 10_000 })
+    .toEqual({ bytes: 0, maxBytes: 0, sealed: true })
   await unlocked.close()
 
   const back = await silo(

@@ -15,6 +15,7 @@ import { errorText, SiloError, type Language } from '#shared/errors/silo-error.t
 import { statusSchema } from '#shared/protocol/api.ts'
 import { CompanionClient } from './client.ts'
 import type { Invocation } from './command.ts'
+import { engineChecks } from './engine-checks.ts'
 
 interface Check {
   readonly id: string
@@ -33,9 +34,11 @@ const signs = { ok: '✓', warn: '!', fail: '✗' }
 export async function doctor({ terminal, config }: Invocation): Promise<void> {
   const reachable = await companionCheck(config, terminal.language)
   const results: Check[] = []
+  const engines = await engineChecks(config)
   const checks: Iterable<() => Promise<Check> | Check> = [
     runtimeCheck,
     hardwareCheck,
+    ...engines.map((check) => () => check),
     () => homeCheck(config.home),
     () => diskCheck(config.home),
     ...catalogue.map((entry) => () => modelCheck(entry, config.home)),

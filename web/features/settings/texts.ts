@@ -29,6 +29,7 @@ export const t = translator({
     kvPagesClear: 'Clear',
     kvPagesHint:
       'What models have read of conversations, so that they need not read it again after a restart. It contains what was said, and goes with the conversation.',
+    kvPagesSealed: 'Files are encrypted here, so nothing is kept: it would lie open on the disk.',
     systemPrompt: 'Standing instructions',
     systemHint: 'Said to the model before every conversation.',
     outOfRange: 'Enter a number from {min} to {max}.',
@@ -104,6 +105,7 @@ export const t = translator({
     kvPagesOff: '不保留',
     kvPagesUpTo: '最多 {size}',
     kvPagesUsed: '已用 {size}',
+    kvPagesSealed: '本机文件已加密，因此不保留计算缓存，以免以明文留在磁盘上。',
     kvPagesClear: '清除',
     kvPagesHint:
       '保留模型读过的对话内容，重启后无需重新计算。其中包含对话原文，删除对话时一并删除。',
