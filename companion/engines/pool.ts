@@ -6,6 +6,7 @@ import type {
   ModelFile,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { abortable } from '#shared/generation/abortable.ts'
 
 export interface PoolLease {
   readonly loaded: LoadedModel
@@ -89,7 +90,7 @@ export class ModelPool implements AsyncDisposable {
     clearTimeout(entry.idleTimer)
     entry.users++
     try {
-      const loaded = await raceAbort(entry.loading, options.signal)
+      const loaded = await abortable(entry.loading, options.signal)
       return { loaded, release: this.#releaser(key, entry) }
     } catch (error) {
       this.#releaser(key, entry)()
@@ -217,12 +218,4 @@ export class ModelPool implements AsyncDisposable {
   #changed(): void {
     for (const listener of this.#listeners) listener()
   }
-}
-
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

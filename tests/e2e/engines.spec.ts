@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { expect, test, type Page } from '@playwright/test'
 import { newId } from '#shared/domain/ids.ts'
@@ -14,6 +15,7 @@ const answerMs = 120_000
 let home: string
 let companion: RunningCompanion
 let server: ChildProcess
+let port: number
 let page: Page
 
 test.beforeAll(async ({ browser }) => {
@@ -22,8 +24,9 @@ test.beforeAll(async ({ browser }) => {
   mkdirSync(join(home, 'engines'))
   symlinkSync(dirname(binary), join(home, 'engines', basename(dirname(binary))))
   companion = await startCompanionProcess(home, { SILO_OFFLINE: '1', SILO_LAN: '0' })
-  // What the person has running already.
-  const args = ['-m', testModel('smollm2-135m'), '--alias', 'own-model', '--port', '8080', '-c', '4096', '-np', '1', '--no-webui'] // prettier-ignore
+  // What the person has running already, at one of the addresses that are looked at.
+  port = await freePort([8080, 8000, 1337])
+  const args = ['-m', testModel('smollm2-135m'), '--alias', 'own-model', '--port', String(port), '-c', '4096', '-np', '1', '--no-webui'] // prettier-ignore
   server = spawn(binary, args, { stdio: 'ignore', env: { ...process.env, LD_LIBRARY_PATH: dirname(binary) } }) // prettier-ignore
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -47,6 +50,19 @@ async function signIn(): Promise<void> {
       body: JSON.stringify({ onboarded: true, temperature: 0 }),
     }),
   )
+}
+
+async function freePort(ports: readonly number[]): Promise<number> {
+  for (const candidate of ports) {
+    const probe = createServer()
+    const free = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false))
+      probe.listen(candidate, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise((resolve) => probe.close(resolve))
+    if (free) return candidate
+  }
+  throw new Error(`none of the ports ${ports.join(', ')} is free`)
 }
 
 const engine = (id: string) => page.locator(`[data-testid="engine"][data-engine="${id}"]`)
@@ -102,7 +118,7 @@ test('the engines are shown with their reasons; another one is chosen, and answe
 
 test('a server that runs already is found, and its model answers', async () => {
   await page.goto(`${companion.url}/models`)
-  const found = page.getByTestId('server').filter({ hasText: '127.0.0.1:8080' })
+  const found = page.getByTestId('server').filter({ hasText: `127.0.0.1:${port}` })
   for (let tries = 0; tries < 20 && !(await found.isVisible()); tries++) {
     await page.getByTestId('look-for-servers').click()
     await page.waitForTimeout(500)

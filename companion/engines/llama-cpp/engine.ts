@@ -8,12 +8,12 @@ import type { Log } from '#companion/observe/log.ts'
 import type {
   Engine,
   EngineProbe,
-  EngineState,
   LoadedModel,
   LoadPlan,
   ModelFile,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { StatefulEngine } from '#shared/generation/stateful-engine.ts'
 import { LlamaCppModel } from './loaded.ts'
 
 export interface LlamaCppOptions {
@@ -33,30 +33,17 @@ export function createLlamaCppEngine(options: LlamaCppOptions): LlamaCppEngine {
 
 interface Entry {
   readonly model: LlamaCppModel
-  state: EngineState
   starting: Promise<void>
 }
 
-export class LlamaCppEngine implements Engine {
-  readonly specVersion = 1
+export class LlamaCppEngine extends StatefulEngine implements Engine {
   readonly id = 'llama-cpp'
   readonly #options: LlamaCppOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #listeners = new Set<(state: EngineState) => void>()
-  #state: EngineState = 'idle'
-  #failed = false
 
   constructor(options: LlamaCppOptions) {
+    super()
     this.#options = options
-  }
-
-  get state(): EngineState {
-    return this.#state
-  }
-
-  onStateChange(listener: (state: EngineState) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
   }
 
   /** What loaded models compute on: the best of it. */
@@ -105,30 +92,22 @@ export class LlamaCppEngine implements Engine {
       kvBytesPerToken: facts.kvBytesPerToken,
       pages: this.#pagesOf(model),
       log: this.#options.log.child({ engine: this.id, model: model.id }),
-      onState: (state) => {
-        const entry = this.#entries.get(key)
-        if (!entry) return
-        entry.state = state
-        this.#updateState()
-      },
+      onState: (state) => this.move(key, state),
       onDispose: () => {
         this.#entries.delete(key)
-        this.#failed = false
-        this.#updateState()
+        this.leave(key)
       },
     })
-    const entry: Entry = { model: loaded, state: 'loading', starting: Promise.resolve() }
+    const entry: Entry = { model: loaded, starting: Promise.resolve() }
     this.#entries.set(key, entry)
-    this.#failed = false
-    this.#updateState()
+    this.begin(key)
     entry.starting = loaded.start(signal, onProgress)
     try {
       await entry.starting
       return loaded
     } catch (error) {
       this.#entries.delete(key)
-      this.#failed = !signal.aborted
-      this.#updateState()
+      this.leave(key, !signal.aborted)
       if (error instanceof SiloError || signal.aborted) throw error
       throw new SiloError('model_load_failed', { params: { model: model.id }, cause: error })
     }
@@ -163,15 +142,6 @@ export class LlamaCppEngine implements Engine {
     const build = buildId()
     if (!pages || !build || model.task !== 'chat') return undefined
     return { directory: pages.directory, maxBytes: pages.maxBytes(), sha256: model.sha256, build }
-  }
-
-  #updateState(): void {
-    const states = new Set([...this.#entries.values()].map((entry) => entry.state))
-    const order: EngineState[] = ['restarting', 'loading', 'failed', 'ready']
-    const next = order.find((state) => states.has(state)) ?? (this.#failed ? 'failed' : 'idle')
-    if (next === this.#state) return
-    this.#state = next
-    for (const listener of this.#listeners) listener(next)
   }
 }
 

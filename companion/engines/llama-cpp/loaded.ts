@@ -9,6 +9,7 @@ import type {
   Prompt,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { abortable } from '#shared/generation/abortable.ts'
 import { EngineChild } from './child.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
@@ -308,14 +309,6 @@ function ask(
     })
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
-  })
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }
 

@@ -4,8 +4,10 @@ import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { ggufFacts, readGguf } from '#companion/formats/gguf.ts'
 import type { Log } from '#companion/observe/log.ts'
-import type { Engine, EngineProbe, EngineState, LoadedModel, LoadPlan, ModelFile } from '#shared/contracts/engine.ts' // prettier-ignore
+import type { Engine, EngineProbe, LoadedModel, LoadPlan, ModelFile } from '#shared/contracts/engine.ts' // prettier-ignore
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { abortable } from '#shared/generation/abortable.ts'
+import { StatefulEngine } from '#shared/generation/stateful-engine.ts'
 import { affordableContext } from '../memory-fit.ts'
 import { askJson } from '../server/http.ts'
 import { ServerModel } from '../server/server-model.ts'
@@ -30,33 +32,20 @@ const versionLimit = 10_000
 const inherited = /^(PATH|HOME|USERPROFILE|SYSTEMROOT|TEMP|TMP|TMPDIR|LANG|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|VK_.*|GGML_.*)$/i // prettier-ignore
 
 interface Entry {
-  state: EngineState
   readonly process: ServerProcess
   readonly starting: Promise<ServerModel>
 }
 
 /** llama.cpp's `llama-server`, one process per loaded model, on loopback behind a key of its own. */
-export class LlamaServerEngine implements Engine {
-  readonly specVersion = 1
+export class LlamaServerEngine extends StatefulEngine implements Engine {
   readonly id = 'llama-server'
   readonly #options: LlamaServerOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #listeners = new Set<(state: EngineState) => void>()
-  #state: EngineState = 'idle'
-  #failed = false
   #version: { binary: string; text: Promise<string> } | undefined
 
   constructor(options: LlamaServerOptions) {
+    super()
     this.#options = options
-  }
-
-  get state(): EngineState {
-    return this.#state
-  }
-
-  onStateChange(listener: (state: EngineState) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
   }
 
   async probe(signal: AbortSignal): Promise<EngineProbe> {
@@ -109,12 +98,11 @@ export class LlamaServerEngine implements Engine {
         env: { ...environment(dirname(binary)), LLAMA_API_KEY: secret },
       }),
       loadFailure: (output) => loadFailure(model.id, output),
-      onState: (state) => this.#put(key, state),
+      onState: (state) => this.move(key, state),
     })
     const starting = this.#start(model, process, { contextTokens, embed }, key, signal)
-    this.#entries.set(key, { state: 'loading', process, starting })
-    this.#failed = false
-    this.#update()
+    this.#entries.set(key, { process, starting })
+    this.begin(key)
     onProgress?.(0)
     try {
       const loaded = await starting
@@ -122,8 +110,7 @@ export class LlamaServerEngine implements Engine {
       return loaded
     } catch (error) {
       this.#entries.delete(key)
-      this.#failed = !signal.aborted
-      this.#update()
+      this.leave(key, !signal.aborted)
       await process[Symbol.asyncDispose]()
       signal.throwIfAborted()
       throw error
@@ -164,8 +151,7 @@ export class LlamaServerEngine implements Engine {
       dimensions,
       onDispose: () => {
         this.#entries.delete(key)
-        this.#failed = false
-        this.#update()
+        this.leave(key)
       },
     })
   }
@@ -195,22 +181,6 @@ export class LlamaServerEngine implements Engine {
   #versionOf(binary: string): Promise<string> {
     if (this.#version?.binary !== binary) this.#version = { binary, text: versionOf(binary) }
     return this.#version.text
-  }
-
-  #put(key: string, state: EngineState): void {
-    const entry = this.#entries.get(key)
-    if (!entry) return
-    entry.state = state
-    this.#update()
-  }
-
-  #update(): void {
-    const states = new Set([...this.#entries.values()].map((entry) => entry.state))
-    const order: EngineState[] = ['restarting', 'loading', 'failed', 'ready']
-    const next = order.find((state) => states.has(state)) ?? (this.#failed ? 'failed' : 'idle')
-    if (next === this.#state) return
-    this.#state = next
-    for (const listener of this.#listeners) listener(next)
   }
 }
 
@@ -249,13 +219,5 @@ function versionOf(binary: string): Promise<string> {
         resolve(error || number === undefined ? '' : `b${number}-${commit}`)
       },
     )
-  })
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
-import type { Engine, EngineProbe, EngineState, LoadedModel, LoadPlan, ModelFile } from '#shared/contracts/engine.ts' // prettier-ignore
+import type { Engine, EngineProbe, LoadedModel, LoadPlan, ModelFile } from '#shared/contracts/engine.ts' // prettier-ignore
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { StatefulEngine } from '#shared/generation/stateful-engine.ts'
 import { askJson, ServerRefusal, type ServerAddress } from '../server/http.ts'
 import { ServerModel } from '../server/server-model.ts'
 import { openAiDialect } from './dialect.ts'
@@ -26,25 +27,14 @@ export function remotePath(url: string, model: string): string {
  * Models in a server that the user runs already: anything that speaks OpenAI's API. The server decides what is in
  * memory; loading here only asks whether it has the model.
  */
-export class RemoteEngine implements Engine {
-  readonly specVersion = 1
+export class RemoteEngine extends StatefulEngine implements Engine {
   readonly id = 'remote'
   readonly #options: RemoteEngineOptions
   readonly #loaded = new Map<string, ServerModel>()
-  readonly #listeners = new Set<(state: EngineState) => void>()
-  #state: EngineState = 'idle'
 
   constructor(options: RemoteEngineOptions = {}) {
+    super()
     this.#options = options
-  }
-
-  get state(): EngineState {
-    return this.#state
-  }
-
-  onStateChange(listener: (state: EngineState) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
   }
 
   async probe(signal: AbortSignal): Promise<EngineProbe> {
@@ -85,11 +75,12 @@ export class RemoteEngine implements Engine {
       countsFirst: true,
       onDispose: () => {
         this.#loaded.delete(key)
-        this.#set(this.#loaded.size > 0 ? 'ready' : 'idle')
+        this.leave(key)
       },
     })
     this.#loaded.set(key, loaded)
-    this.#set('ready')
+    this.begin(key)
+    this.move(key, 'ready')
     onProgress?.(1)
     return loaded
   }
@@ -123,12 +114,6 @@ export class RemoteEngine implements Engine {
         throw new SiloError('engine_unavailable', { cause })
       throw cause
     }
-  }
-
-  #set(state: EngineState): void {
-    if (state === this.#state) return
-    this.#state = state
-    for (const listener of this.#listeners) listener(state)
   }
 }
 

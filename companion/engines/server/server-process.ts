@@ -4,6 +4,7 @@ import type { Log } from '#companion/observe/log.ts'
 import { Sidecar } from '#companion/process/sidecar.ts'
 import type { SidecarCommand } from '#companion/process/sidecar-command.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { abortable } from '#shared/generation/abortable.ts'
 import { askJson, type ServerAddress } from './http.ts'
 import type { ServerHost } from './server-model.ts'
 
@@ -147,13 +148,5 @@ function freePort(): Promise<number> {
       const address = server.address()
       server.close(() => (address instanceof Object ? resolve(address.port) : reject(new Error('no port')))) // prettier-ignore
     })
-  })
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

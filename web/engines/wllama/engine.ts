@@ -2,12 +2,12 @@ import { Wllama } from '@wllama/wllama/esm/index.js'
 import type {
   Engine,
   EngineProbe,
-  EngineState,
   LoadedModel,
   LoadPlan,
   ModelFile,
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import { StatefulEngine } from '#shared/generation/stateful-engine.ts'
 import { wasmFeatures } from '../wasm-features.ts'
 import { wllamaAssets } from './assets.ts'
 import { WllamaModel } from './loaded.ts'
@@ -23,31 +23,18 @@ export interface WllamaOptions {
 
 interface Entry {
   loaded: WllamaModel | undefined
-  state: EngineState
   starting: Promise<WllamaModel>
 }
 
 /** llama.cpp compiled to WebAssembly, one worker per loaded model. */
-export class WllamaEngine implements Engine {
-  readonly specVersion = 1
+export class WllamaEngine extends StatefulEngine implements Engine {
   readonly id = 'wllama'
   readonly #options: WllamaOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #listeners = new Set<(state: EngineState) => void>()
-  #state: EngineState = 'idle'
-  #failed = false
 
   constructor(options: WllamaOptions) {
+    super()
     this.#options = options
-  }
-
-  get state(): EngineState {
-    return this.#state
-  }
-
-  onStateChange(listener: (state: EngineState) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
   }
 
   async probe(signal: AbortSignal): Promise<EngineProbe> {
@@ -80,22 +67,19 @@ export class WllamaEngine implements Engine {
         threads: await this.#threads(),
         signal,
       })
-    const entry: Entry = { loaded: undefined, state: 'loading', starting: this.#begin(key, start, model, plan, signal) } // prettier-ignore
+    const entry: Entry = { loaded: undefined, starting: this.#begin(key, start, model, plan, signal) } // prettier-ignore
     this.#entries.set(key, entry)
-    this.#failed = false
-    this.#update()
+    this.begin(key)
     onProgress?.(0)
     try {
       entry.loaded = await entry.starting
-      entry.state = 'ready'
+      this.move(key, 'ready')
       onProgress?.(1)
       return entry.loaded
     } catch (error) {
       this.#entries.delete(key)
-      this.#failed = !signal.aborted
+      this.leave(key, !signal.aborted)
       throw error
-    } finally {
-      this.#update()
     }
   }
 
@@ -115,15 +99,10 @@ export class WllamaEngine implements Engine {
       parallel: Math.max(1, plan.parallel),
       session: await start(signal),
       restart: () => start(new AbortController().signal),
-      onState: (state) => {
-        const entry = this.#entries.get(key)
-        if (entry) entry.state = state
-        this.#update()
-      },
+      onState: (state) => this.move(key, state),
       onDispose: () => {
         this.#entries.delete(key)
-        this.#failed = false
-        this.#update()
+        this.leave(key)
       },
     })
   }
@@ -139,15 +118,6 @@ export class WllamaEngine implements Engine {
   async #threads(): Promise<number> {
     const { threads } = await wasmFeatures()
     return threads ? (this.#options.threads ?? defaultThreads(navigator.hardwareConcurrency)) : 1
-  }
-
-  #update(): void {
-    const states = new Set([...this.#entries.values()].map((entry) => entry.state))
-    const order: EngineState[] = ['restarting', 'loading', 'failed', 'ready']
-    const next = order.find((state) => states.has(state)) ?? (this.#failed ? 'failed' : 'idle')
-    if (next === this.#state) return
-    this.#state = next
-    for (const listener of this.#listeners) listener(next)
   }
 }
 
