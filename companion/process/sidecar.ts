@@ -34,7 +34,7 @@ export class Sidecar {
     const { command, args, env, cwd } = init
     this.#keeper = fork(fileURLToPath(new URL('./sidecar-keeper.ts', import.meta.url)), [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: {},
+      env: keeperEnvironment(),
       execArgv: [],
     })
     const keep = (chunk: Buffer): void => {
@@ -88,6 +88,12 @@ export class Sidecar {
     if (!this.#closing) log.error(`${name} ended`, { how, output: this.#output })
     onExit(how)
   }
+}
+
+/** Windows starts no program without the second. */
+function keeperEnvironment(): Record<string, string> {
+  const names = ['PATH', 'SYSTEMROOT']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))) // prettier-ignore
 }
 
 function killQuietly(pid: number): void {

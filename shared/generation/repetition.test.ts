@@ -27,6 +27,16 @@ describe('an answer that repeats itself', () => {
       expect(after).toBeLessThan(before.length + Math.max(500, unit.length * 8) + 200)
     })
 
+  it('is noticed in code that has no end, and after code that has', () => {
+    const line = '<div class="square"></div>\n'
+    const endless = noticedAfter(`\`\`\`html\n${line.repeat(400)}`)
+    expect(endless).toBeGreaterThan(4000)
+    expect(endless).toBeLessThan(4500)
+    const board = `\`\`\`html\n${line.repeat(64)}\`\`\`\n`
+    for (const size of [1, 2, 7])
+      expect(noticedAfter(board + sentence.repeat(20), size)).toBeLessThan(board.length + 900)
+  })
+
   it('is noticed where the model goes on after a text longer than what is looked at', () => {
     const long = Array.from({ length: 900 }, (_, n) => `line ${n}`).join('\n')
     expect(noticedAfter(long)).toBeUndefined()
@@ -40,6 +50,10 @@ describe('an answer that repeats itself', () => {
     ['a rule of a table', '|---'.repeat(300)],
     ['seven times the same', sentence.repeat(7)],
     ['a short word, a few times', 'ha '.repeat(100)],
+    [
+      'a board in code',
+      `Here it is:\n\`\`\`html\n${'<div class="square"></div>\n'.repeat(64)}\`\`\`\nDone.`,
+    ],
   ] as const)
     it(`is not seen in ${name}`, () => {
       expect(noticedAfter(text)).toBeUndefined()
