@@ -106,8 +106,10 @@ export function composeEngines(parts: EngineParts) {
         probe(AbortSignal.timeout(10_000)).catch(() => {}),
       ])
       void probed.then(async () => {
+        // The data folder may be closed by now.
+        if (warmUp.signal.aborted) return
         changes.publish('models')
-        if (models.defaultId('chat') === undefined || warmUp.signal.aborted) return
+        if (models.defaultId('chat') === undefined) return
         await models.acquire(undefined, 'chat', { signal: warmUp.signal }).then(
           (lease) => lease.release(),
           (error: unknown) => log.warn('the chat model could not be loaded ahead', { error }),

@@ -50,9 +50,10 @@ const apply = (by: VaultWorker, cursor: ReplicaCursor) => {
 }
 
 async function fill(): Promise<void> {
-  for (let complete = false; !complete;) {
-    const { cursor } = (await vaultCopy(id))!
-    ;({ complete } = await apply(worker, cursor))
+  for (;;) {
+    const { cursor, syncedAt } = (await vaultCopy(id))!
+    if (syncedAt !== undefined) return
+    await apply(worker, cursor)
   }
 }
 
