@@ -1,6 +1,17 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '#shared/domain/ids.ts'
+
+/** A command joins its group within this, ms. */
+const oldMs = 60_000
 
 /**
  * A control group of the kernel that holds the number of processes down: for root, whom the limits of users do not
@@ -19,9 +30,9 @@ export class ProcessGroup {
     if (!parent) return undefined
     const path = join(parent, `silo-${newId()}`)
     try {
-      // Of a companion that was killed. One that is in use cannot be removed.
+      // Of a companion that was killed. One that is in use cannot be removed; a new one waits for its first process.
       for (const name of readdirSync(parent))
-        if (name.startsWith('silo-')) removeGroup(join(parent, name))
+        if (name.startsWith('silo-') && isOld(join(parent, name))) removeGroup(join(parent, name))
       mkdirSync(path)
       writeFileSync(join(path, 'pids.max'), String(most))
       return new ProcessGroup(path)
@@ -46,6 +57,11 @@ export class ProcessGroup {
 /** Does only a control group hold this user's processes down? */
 export function needsGroup(): boolean {
   return process.getuid?.() === 0
+}
+
+function isOld(path: string): boolean {
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return made !== undefined && Date.now() - made > oldMs
 }
 
 function removeGroup(path: string): void {
