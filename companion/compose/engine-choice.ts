@@ -105,6 +105,8 @@ export function composeEngineChoice(parts: ChoiceParts) {
       installing(runId: string): RunExecutor {
         if (installRunId !== undefined)
           throw new SiloError('conflict', { params: { detail: 'llama-server is being installed' } })
+        if (config.offline)
+          throw new SiloError('source_unreachable', { params: { source: 'pip: llama-server' } })
         return async (run) => {
           installRunId = runId
           changes.publish('status')

@@ -79,6 +79,8 @@ describe('a companion with two engines', () => {
     await api('PATCH', '/settings', { engine: 'auto' })
     expect(await ask()).toMatchObject({ placed: { engine: 'llama-cpp' } })
     await expect(api('PATCH', '/settings', { engine: 'inferflow' })).rejects.toThrow('400')
+    // Offline means that nothing is fetched from outside.
+    await expect(api('POST', '/engines/llama-server', { id: newId() })).rejects.toThrow('source_unreachable') // prettier-ignore
   })
 })
 
