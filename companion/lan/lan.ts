@@ -217,7 +217,10 @@ export class Lan implements AsyncDisposable {
   /** What the certificate is for and what requests may be for: nothing else is ours. */
   #hosts(): [names: string[], addresses: string[]] {
     const host = this.#names.host === undefined ? [] : [this.#names.host]
-    const names = new Set([...this.#claimed(), this.#names.all[0]!, ...host, 'localhost'])
+    // In the order wished for, so that the same names are the same certificate whichever was claimed first.
+    const claimed = new Set(this.#claimed())
+    const own = this.#names.all.filter((name, index) => index === 0 || claimed.has(name))
+    const names = new Set([...own, ...host, 'localhost'])
     return [[...names], [...new Set([...this.#addresses(), '127.0.0.1'])]]
   }
 
