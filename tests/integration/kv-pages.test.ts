@@ -59,7 +59,7 @@ async function start({ maxBytes = 1e9, parallel = 1 } = {}) {
   return { engine, loaded, limit, ask, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
 
-const facts = (about: string) => Array.from({ length: 45 }, (_, n) => `${about} number ${n} weighs ${n * 7} kilograms.`).join(' ') // prettier-ignore
+const facts = (about: string) => Array.from({ length: 26 }, (_, n) => `${about} number ${n} weighs ${n * 7} kilograms.`).join(' ') // prettier-ignore
 const user = (content: string): ChatMessage => ({ role: 'user', content })
 const turn1 = (about: string) => [user(`${facts(about)} Which ${about} is the heaviest?`)]
 const turn2 = (about: string, { text }: Answer) => [
