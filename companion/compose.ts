@@ -315,6 +315,7 @@ async function build(
       agent: () => agent.service,
       ingest: (request) => vault.ingest(request),
       download: engines.download,
+      quantize: engines.quantize,
     }),
     async status(): Promise<Status> {
       return {

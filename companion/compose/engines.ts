@@ -6,6 +6,7 @@ import type { SettingsStore } from '#companion/config/settings-store.ts'
 import { probeHardware } from '#companion/engines/hardware.ts'
 import { storedBytes } from '#companion/engines/kv-pages/page-store.ts'
 import { ModelPool } from '#companion/engines/pool.ts'
+import { quantizerOf } from '#companion/engines/quantize/quantizer.ts'
 import { catalogue } from '#companion/models/catalogue.ts'
 import { FileRecords } from '#companion/models/file-records.ts'
 import { ModelLibrary } from '#companion/models/library.ts'
@@ -66,6 +67,7 @@ export function composeEngines(parts: EngineParts) {
     log,
     onChange: (id) => changes.publish('models', id),
   })
+  const quantizer = quantizerOf({ log, ...(config.threads === undefined ? {} : { threads: config.threads }) }) // prettier-ignore
   const speech = composeSpeech({ directory, library, threads: config.threads, log })
   const models = composeModels(library, pool, settings, (id) => speech.forget(id), choice.servers)
   const warmUp = new AbortController()
@@ -85,6 +87,7 @@ export function composeEngines(parts: EngineParts) {
     },
     pageModels: new PageFiles({ library, directory: join(config.home, 'page-models') }),
     download: (modelId: string) => library.download(modelId),
+    quantize: (modelId: string) => library.quantize(modelId, quantizer),
     async status(): Promise<
       Pick<Status, 'deviceName' | 'hardware' | 'engine' | 'chatModelId' | 'embedModelId'>
     > {

@@ -11,10 +11,11 @@ export interface StartParts {
   readonly agent: () => AgentService
   readonly ingest: (request: Extract<StartRun, { kind: 'ingest' }>) => RunExecutor
   readonly download: (modelId: string) => RunExecutor
+  readonly quantize: (modelId: string) => RunExecutor
 }
 
 /** Starts what a client asks for; who may ask for it was decided before. */
-export function composeStart({ runs, chat, agent, ingest, download }: StartParts) {
+export function composeStart({ runs, chat, agent, ingest, download, quantize }: StartParts) {
   return (request: StartRun, space: string): RunSummary => {
     if (request.kind === 'chat') return chat.start(request, space)
     if (request.kind === 'agent') return agent().start(request, space)
@@ -29,7 +30,8 @@ export function composeStart({ runs, chat, agent, ingest, download }: StartParts
       request,
       // Refused before it is a run; a repeated start of the same run is not asked again.
       prepare() {
-        execute = kind === 'ingest' ? ingest(request) : download(request.modelId)
+        if (kind === 'ingest') execute = ingest(request)
+        else execute = kind === 'download' ? download(request.modelId) : quantize(request.modelId)
       },
       execute: (run) => execute!(run),
     })

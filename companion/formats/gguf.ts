@@ -8,6 +8,13 @@ export interface GgufHeader {
   /** Arrays longer than 64 entries (vocabularies) are skipped. */
   readonly metadata: ReadonlyMap<string, GgufValue>
   readonly tensors: readonly GgufTensor[]
+  /** Where the descriptions of the tensors begin, and where their data does; bytes. */
+  readonly infosAt: number
+  readonly dataStart: number
+  /** Tensors begin at multiples of this, bytes. */
+  readonly alignment: number
+  /** Where the value of `general.file_type` lies, a u32. */
+  readonly fileTypeAt?: number
   /** Bytes the file must have for its tensors to be complete. */
   readonly expectedSize: number
   readonly fileSize: number
@@ -35,12 +42,28 @@ const blocks: Record<number, readonly [bytes: number, values: number]> = {
   13: [176, 256],
   14: [210, 256],
   15: [292, 256],
+  16: [66, 256],
+  17: [74, 256],
+  18: [98, 256],
+  19: [50, 256],
+  20: [18, 32],
+  21: [110, 256],
+  22: [82, 256],
+  23: [136, 256],
   24: [1, 1],
   25: [2, 1],
   26: [4, 1],
   27: [8, 1],
   28: [8, 1],
+  29: [56, 256],
   30: [2, 1],
+}
+
+/** Bytes of a tensor as `type`; undefined for a type that is not known. */
+export function tensorBytes(dimensions: readonly number[], type: number): number | undefined {
+  const block = blocks[type]
+  if (!block) return undefined
+  return (dimensions.reduce((product, dimension) => product * dimension, 1) / block[1]) * block[0]
 }
 
 const fixedSizes: Record<number, number> = {
@@ -138,11 +161,15 @@ async function parse(cursor: Cursor, fileSize: number): Promise<GgufHeader> {
   const entryCount = await cursor.u64()
   if (tensorCount > 100_000 || entryCount > 100_000) throw new RangeError('implausible counts')
   const metadata = new Map<string, GgufValue>()
+  let fileTypeAt: number | undefined
   for (let i = 0; i < entryCount; i++) {
     const key = await cursor.string()
-    const value = await readValue(cursor, await cursor.u32())
+    const type = await cursor.u32()
+    if (key === 'general.file_type' && type === 4) fileTypeAt = cursor.position
+    const value = await readValue(cursor, type)
     if (value !== undefined) metadata.set(key, value)
   }
+  const infosAt = cursor.position
   const tensors: GgufTensor[] = []
   for (let i = 0; i < tensorCount; i++) {
     const name = await cursor.string()
@@ -155,13 +182,19 @@ async function parse(cursor: Cursor, fileSize: number): Promise<GgufHeader> {
   const alignment = Number(metadata.get('general.alignment') ?? 32)
   const dataStart = Math.ceil(cursor.position / alignment) * alignment
   let end = 0
-  for (const tensor of tensors) {
-    const block = blocks[tensor.type]
-    const values = tensor.dimensions.reduce((product, dimension) => product * dimension, 1)
-    const bytes = block ? (values / block[1]) * block[0] : 1
-    end = Math.max(end, tensor.offset + bytes)
+  for (const { dimensions, type, offset } of tensors)
+    end = Math.max(end, offset + (tensorBytes(dimensions, type) ?? 1))
+  return {
+    version,
+    metadata,
+    tensors,
+    infosAt,
+    dataStart,
+    alignment,
+    ...(fileTypeAt === undefined ? {} : { fileTypeAt }),
+    expectedSize: dataStart + end,
+    fileSize,
   }
-  return { version, metadata, tensors, expectedSize: dataStart + end, fileSize }
 }
 
 async function readValue(cursor: Cursor, type: number): Promise<GgufValue | undefined> {

@@ -1,15 +1,14 @@
-import { mkdir, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Log } from '#companion/observe/log.ts'
 import type { RunContext, RunResult } from '#companion/runs/run.ts'
 import type { ModelSource } from '#shared/contracts/model-source.ts'
 import type { CatalogueEntry, ModelSourceSpec } from '#shared/domain/model.ts'
 import { SiloError, toSiloError, toWire } from '#shared/errors/silo-error.ts'
+import { requireSpace } from './disk-space.ts'
 import type { FileRecords } from './file-records.ts'
 import { diskFull, isDiskFull } from './ranged-download.ts'
-
-/** Milliseconds between two progress events. */
-const progressMs = 250
+import { throttledProgress } from './throttled-progress.ts'
 
 interface FetchParts {
   readonly sources: readonly ModelSource[]
@@ -87,35 +86,4 @@ function sumOf(entry: CatalogueEntry, spec: ModelSourceSpec): string {
 /** Every sum a complete file of this model may have. */
 export function sumsOf(entry: CatalogueEntry): ReadonlySet<string> {
   return new Set([entry.sha256, ...entry.sources.map((spec) => sumOf(entry, spec))])
-}
-
-async function requireSpace(directory: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory)
-  if (bavail * bsize < needed) throw diskFull(needed - bavail * bsize)
-}
-
-function throttledProgress(run: RunContext, detail: string) {
-  let last = 0
-  let lastStage = ''
-  let started = Date.now()
-  let from = 0
-  return (stage: string, done: number, total: number, force = false): void => {
-    const now = Date.now()
-    if (stage !== lastStage) {
-      started = now
-      from = done
-    } else if (!force && now - last < progressMs) return
-    last = now
-    lastStage = stage
-    const seconds = (now - started) / 1000
-    run.emit({
-      type: 'progress',
-      stage,
-      done,
-      total,
-      unit: 'bytes',
-      detail,
-      ...(seconds > 0.5 && done > from ? { rate: (done - from) / seconds } : {}),
-    })
-  }
 }

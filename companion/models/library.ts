@@ -11,6 +11,7 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 import { fetchModel, sumsOf } from './fetch-model.ts'
 import type { FileRecords } from './file-records.ts'
 import { modelFit } from './fit.ts'
+import { quantizeModel, quantizedId, type Quantizer } from './quantize-model.ts'
 
 export interface ModelLibraryInit {
   /** Where model files lie, by `modelFileName`. */
@@ -44,6 +45,8 @@ export function modelFileName({ id, task }: Pick<CatalogueEntry, 'id' | 'task'>)
 export class ModelLibrary {
   readonly #init: ModelLibraryInit
   readonly #downloads = new Map<string, string>()
+  /** Runs by the model they make a smaller version of. */
+  readonly #quantizing = new Map<string, string>()
 
   constructor(init: ModelLibraryInit) {
     this.#init = init
@@ -101,6 +104,37 @@ export class ModelLibrary {
     }
   }
 
+  /**
+   * The run that makes a version of about 3.5 bits per weight of a model that is here.
+   * @throws SiloError model_unknown, model_wrong_task, model_not_installed, conflict (it is being made, or there)
+   */
+  quantize(id: string, quantizer: Quantizer): RunExecutor {
+    const found = this.#known().find(({ entry }) => entry.id === id)
+    if (!found) throw new SiloError('model_unknown', { params: { model: id } })
+    const { entry, path } = found
+    const params = { model: entry.name }
+    if (entry.task !== 'chat')
+      throw new SiloError('model_wrong_task', { params: { ...params, task: 'chat' } })
+    if (!isThere(path, entry.size)) throw new SiloError('model_not_installed', { params })
+    if (this.#quantizing.has(id))
+      throw new SiloError('conflict', {
+        params: { detail: `a version of ${entry.name} is being made` },
+      })
+    if (this.#known().some((known) => known.entry.id === quantizedId(id)))
+      throw new SiloError('conflict', { params: { detail: `a version of ${entry.name} is there` } })
+    return async (run) => {
+      this.#quantizing.set(id, run.id)
+      this.#init.onChange(id)
+      try {
+        const source = await this.resolve(id, 'chat', run.signal)
+        return await quantizeModel({ entry, path: source.path }, { ...this.#init, quantizer }, run)
+      } finally {
+        this.#quantizing.delete(id)
+        this.#init.onChange(id)
+      }
+    }
+  }
+
   /** Deletes a fetched file and what a broken download left; forgets an imported one, whose file stays. */
   async remove(id: string): Promise<ModelState> {
     const found = this.#known().find(({ entry }) => entry.id === id)
@@ -111,6 +145,7 @@ export class ModelLibrary {
       })
     if (found.imported) this.#init.records.removeImported(id)
     else {
+      if (found.entry.madeFrom !== undefined) this.#init.records.removeImported(id)
       await rm(found.path, { force: true })
       await rm(this.#workDir(id), { recursive: true, force: true })
     }
@@ -164,12 +199,17 @@ export class ModelLibrary {
         path: this.#path(entry),
         imported: false,
       })),
-      ...this.#init.records.imported().map(({ entry, path }) => ({ entry, path, imported: true })),
+      ...this.#init.records.imported().map(({ entry, path }) => ({
+        entry,
+        path,
+        imported: entry.madeFrom === undefined,
+      })),
     ]
   }
 
   #state(entry: CatalogueEntry, path: string, imported: boolean): ModelState {
     const downloadRunId = this.#downloads.get(entry.id)
+    const quantizeRunId = this.#quantizing.get(entry.id)
     const installed = isThere(path, entry.size)
     return {
       entry,
@@ -178,6 +218,7 @@ export class ModelLibrary {
       loaded: this.#init.isLoaded(entry.id),
       partial: installed ? 0 : Math.min(entry.size, folderSize(this.#workDir(entry.id))),
       ...(downloadRunId === undefined ? {} : { downloadRunId }),
+      ...(quantizeRunId === undefined ? {} : { quantizeRunId }),
       fit: modelFit(entry, this.#init.hardware(), this.#init.contextTokens()),
     }
   }

@@ -13,7 +13,7 @@ import type { RunExecutor, RunResult } from './run.ts'
 export const maxEventBytes = 1_000_000
 /** Ended runs that are no chats, whose logs are kept, and what they are. */
 const keptRuns = 200
-const passing = ['ingest', 'download', 'check', 'backup'] as const
+const passing = ['ingest', 'download', 'quantize', 'check', 'backup'] as const
 const shutdownMs = 5000
 
 export interface RunSpec {

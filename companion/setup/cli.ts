@@ -14,6 +14,7 @@ import { mcp } from './cli/mcp.ts'
 import { models } from './cli/models.ts'
 import { pair } from './cli/pair.ts'
 import { python } from './cli/python.ts'
+import { quantize } from './cli/quantize.ts'
 import { start } from './cli/start.ts'
 import { status } from './cli/status.ts'
 import { sync } from './cli/sync.ts'
@@ -39,6 +40,7 @@ const commands: Record<
   },
   ingest: { usage: 'usage_ingest', options: { collection: { type: 'string' } }, run: ingest },
   vault: { usage: 'usage_vault', options: { repair: { type: 'boolean' } }, run: vault },
+  quantize: { usage: 'usage_quantize', options: {}, run: quantize },
   models: { usage: 'usage_models', options: { name: { type: 'string' } }, run: models },
   mcp: { usage: 'usage_mcp', options: {}, run: mcp },
   python: { usage: 'usage_python', options: {}, run: python },

@@ -56,6 +56,8 @@ export const catalogueEntrySchema = v.object({
   /** Fetched by `npm start`. */
   starter: v.boolean(),
   note: v.optional(v.object({ en: v.string(), zh: v.string() })),
+  /** The model it was made from on this machine. Its file is this entry's own. */
+  madeFrom: v.optional(v.string()),
 })
 export type CatalogueEntry = v.InferOutput<typeof catalogueEntrySchema>
 
@@ -65,6 +67,8 @@ export const modelFitSchema = v.object({
   needed: v.number(),
   available: v.number(),
   contextTokens: v.number(),
+  /** What would do where the model itself does not fit well: a version of about 3.5 bits per weight. */
+  reduced: v.optional(v.object({ verdict: v.picklist(['fits', 'tight']), needed: v.number() })),
 })
 export type ModelFit = v.InferOutput<typeof modelFitSchema>
 
@@ -80,6 +84,8 @@ export const modelStateSchema = v.object({
   partial: v.number(),
   /** The run that fetches it now. */
   downloadRunId: v.optional(v.string()),
+  /** The run that makes a smaller version of it now. */
+  quantizeRunId: v.optional(v.string()),
   fit: modelFitSchema,
 })
 export type ModelState = v.InferOutput<typeof modelStateSchema>

@@ -7,7 +7,15 @@ import { wireErrorSchema } from '#shared/errors/silo-error.ts'
 import { placementReasons, placements } from '#shared/router/placement.ts'
 import { unreachableSchema } from './search.ts'
 
-export const runKindSchema = v.picklist(['chat', 'agent', 'ingest', 'download', 'check', 'backup'])
+export const runKindSchema = v.picklist([
+  'chat',
+  'agent',
+  'ingest',
+  'download',
+  'quantize',
+  'check',
+  'backup',
+])
 export type RunKind = v.InferOutput<typeof runKindSchema>
 
 /** Why the model stopped, for a chat. `repetition`: it was stopped, for it only repeated itself. */

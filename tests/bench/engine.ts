@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import { startCompanion } from '#companion/compose.ts'
+import { libraryFolder } from '#companion/engines/llama-cpp/library-folder.ts'
 import { testModel } from '#tests/models.ts'
 
 const goal = 0.97
@@ -192,7 +192,7 @@ const rawSchema = v.object({
 async function startRaw(model: string, threads: number): Promise<ChildProcess> {
   const child = fork(
     fileURLToPath(new URL('./raw-llama.ts', import.meta.url)),
-    [libraryFolder(), model, String(threads), '2048'],
+    [builtLibrary(), model, String(threads), '2048'],
     { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   )
   await next(child)
@@ -222,17 +222,10 @@ function next(child: ChildProcess): Promise<unknown> {
   })
 }
 
-/** Where node-llama-cpp keeps its CPU build for this machine. */
-function libraryFolder(): string {
-  const entry = createRequire(import.meta.url).resolve('node-llama-cpp')
-  const scope = join(dirname(entry), '..', '..', '@node-llama-cpp')
-  const system = { linux: 'linux', darwin: 'mac', win32: 'win' }[process.platform as string]
-  for (const name of readdirSync(scope)) {
-    if (!name.startsWith(`${system}-${process.arch}`) || /cuda|vulkan/.test(name)) continue
-    const folder = join(scope, name, 'bins', name)
-    if (existsSync(folder)) return folder
-  }
-  throw new Error('there is no CPU build of llama.cpp for this machine')
+function builtLibrary(): string {
+  const folder = libraryFolder()
+  if (folder === undefined) throw new Error('there is no CPU build of llama.cpp for this machine')
+  return folder
 }
 
 function compare(

@@ -9,6 +9,7 @@ const names = [
   'invoice',
   'kv-turn',
   'link',
+  'quant',
   'replica',
   'retrieval',
   'sandbox',

@@ -4,29 +4,32 @@ import { modelResponseSchema, settingsResponseSchema } from '#shared/protocol/ap
 import type { RunView } from '#shared/protocol/run-view.ts'
 import { request } from './api.ts'
 import { companion } from './companion.svelte.ts'
-import { cancelRun, startDownload } from './run-actions.ts'
+import { cancelRun, startDownload, startQuantize } from './run-actions.ts'
 import { RunWatch } from './run-watch.svelte.ts'
 
-/** The catalogue with the downloads under way, and what a person can do with a model. */
+/** The catalogue with the runs under way that change it, and what a person can do with a model. */
 export class ModelList {
   readonly models = companion.models
   readonly runs = new RunWatch()
-  /** The newest download of each model this page has seen, so that its failure stays readable. */
+  /** The newest run about each model this page has seen, so that its failure stays readable. */
   readonly #lastRun = $state<Record<string, string>>({})
 
-  /** Follows the downloads the list names. Call in an effect: it re-runs when the list changes. */
+  /** Follows the runs the list names. Call in an effect: it re-runs when the list changes. */
   followDownloads(): void {
-    for (const { entry, downloadRunId } of this.models.value ?? [])
-      if (downloadRunId) this.#follow(entry.id, downloadRunId)
+    for (const { entry, downloadRunId, quantizeRunId } of this.models.value ?? []) {
+      const runId = downloadRunId ?? quantizeRunId
+      if (runId) this.#follow(entry.id, runId)
+    }
   }
 
   dispose(): void {
     this.runs.dispose()
   }
 
-  /** The download of a model that runs, or that ended while this page was open. */
-  download(model: ModelState): RunView | undefined {
-    return this.runs.view(model.downloadRunId ?? this.#lastRun[model.entry.id])
+  /** The download of a model, or the making of a smaller version, that runs or ended while this page was open. */
+  run(model: ModelState): RunView | undefined {
+    const { downloadRunId, quantizeRunId, entry } = model
+    return this.runs.view(downloadRunId ?? quantizeRunId ?? this.#lastRun[entry.id])
   }
 
   async startDownload(modelId: string): Promise<void> {
@@ -35,7 +38,13 @@ export class ModelList {
     await this.models.load()
   }
 
-  async cancelDownload(runId: string): Promise<void> {
+  async startQuantize(modelId: string): Promise<void> {
+    const run = await startQuantize(modelId)
+    this.#follow(modelId, run.id)
+    await this.models.load()
+  }
+
+  async cancelRun(runId: string): Promise<void> {
     await cancelRun(runId)
   }
 

@@ -21,6 +21,11 @@ export function startDownload(modelId: string) {
   return startRun({ kind: 'download', id: newId(), modelId })
 }
 
+/** Makes a version of about 3.5 bits per weight of a model. */
+export function startQuantize(modelId: string) {
+  return startRun({ kind: 'quantize', id: newId(), modelId })
+}
+
 /** Asks a run to end as `cancelled`. What it had done by then is kept. */
 export async function cancelRun(runId: string): Promise<RunSummary> {
   const path = `/api/runs/${encodeURIComponent(runId)}/cancel`

@@ -22,6 +22,11 @@ const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled
       failed: 'A model download failed.',
       interrupted: 'A model download was interrupted.',
     },
+    quantize: {
+      done: 'The smaller version of a model is ready.',
+      failed: 'Making a smaller version of a model failed.',
+      interrupted: 'Making a smaller version of a model was interrupted.',
+    },
     check: {
       done: 'The vault has been checked.',
       failed: 'Checking the vault failed.',
@@ -42,6 +47,11 @@ const texts: Record<Language, Record<RunKind, Record<Exclude<Outcome, 'cancelled
     chat: { done: '回答已完成。', failed: '回答失败。', interrupted: '回答被中断。' },
     ingest: { done: '文档已读取完成。', failed: '文档读取失败。', interrupted: '文档读取被中断。' },
     download: { done: '模型下载完成。', failed: '模型下载失败。', interrupted: '模型下载被中断。' },
+    quantize: {
+      done: '更小的模型版本已生成。',
+      failed: '未能生成更小的模型版本。',
+      interrupted: '更小的模型版本的生成被中断。',
+    },
     check: {
       done: '知识库检查完成。',
       failed: '知识库检查失败。',
@@ -66,5 +76,5 @@ export function askText(language: Language): string {
 export function pathOfRun({ kind, subject }: { kind: RunKind; subject: string }): string {
   if (kind === 'chat' || kind === 'agent') return `/c/${encodeURIComponent(subject)}`
   if (kind === 'ingest') return `/vault/${encodeURIComponent(subject)}`
-  return { download: '/models', check: '/vault', backup: '/settings' }[kind]
+  return { download: '/models', quantize: '/models', check: '/vault', backup: '/settings' }[kind]
 }

@@ -22,6 +22,8 @@ const t = translator({
     verifying: 'Checking the file',
     copying: 'Copying',
     installing: 'Putting it in place',
+    quantizing: 'Making the smaller file',
+    measuring: 'Measuring it',
     seconds: '{n} s left',
     minutes: '{n} min left',
     hours: '{h} h {m} min left',
@@ -53,6 +55,8 @@ const t = translator({
     verifying: '校验文件',
     copying: '正在复制',
     installing: '安装到位',
+    quantizing: '生成更小的文件',
+    measuring: '测量质量',
     seconds: '剩余 {n} 秒',
     minutes: '剩余 {n} 分钟',
     hours: '剩余 {h} 小时 {m} 分',
@@ -85,6 +89,8 @@ const stages = new Set([
   'verifying',
   'copying',
   'installing',
+  'quantizing',
+  'measuring',
 ])
 
 /** The stage in the user's language; a stage this version does not know is shown as it came. */

@@ -18,6 +18,7 @@ const texts = {
   ingest PATH…          Read files and folders into a collection
   vault check           Compare the vault's records, index and files; --repair
   models                List, fetch, remove or import models
+  quantize MODEL        Make a version of a model with about 3.5 bits per weight
   python                List or fetch packages for Python in the sandbox
   mcp                   Serve the vault to MCP clients on this machine, over standard input and output
   pair [LINK]           Let a device in by QR code, link or short code; with LINK, join another companion
@@ -39,6 +40,7 @@ const texts = {
   ingest 路径…          将文件和文件夹读入资料集
   vault check           对照检查知识库的记录、索引和文件；--repair 修复
   models                列出、下载、删除或导入模型
+  quantize 模型         制作每权重约 3.5 位的模型版本
   python                列出或下载沙箱中 Python 可用的软件包
   mcp                   通过标准输入输出，将知识库提供给本机的 MCP 客户端
   pair [链接]           让手机或笔记本接入：二维码、链接或短码；给出链接则加入另一台电脑
@@ -106,6 +108,15 @@ Only what changed is read again. Ctrl-C stops; what was read is kept.`,
       silo models remove 编号 [--json]
       silo models import 路径 [--name 名称] [--json]`,
   },
+  usage_quantize: {
+    en: `Usage: silo quantize MODEL [--json]
+
+Writes a file with about 3.5 bits per weight beside the model, and compares both on a text that comes with Silo: size, bits per weight, perplexity (lower is better) and speed. A model that would gain nothing is refused. Ctrl-C stops.`,
+    zh: `用法：silo quantize 模型 [--json]
+
+在原模型旁写入每权重约 3.5 位的文件，并用 Silo 自带文本比较两者：大小、每权重位数、困惑度（越低越好）和速度。无法获益的模型会被拒绝。按 Ctrl-C 停止。`,
+  },
+  perplexity: { en: 'perplexity', zh: '困惑度' },
   usage_python: {
     en: `Usage: silo python [list] [--json]
        silo python add PACKAGE… [--json]
@@ -307,6 +318,8 @@ const stages: Record<string, Record<Language, string>> = {
   copying: { en: 'copying', zh: '正在复制' },
   restoring: { en: 'restoring', zh: '正在恢复' },
   converting: { en: 'converting', zh: '正在转换' },
+  quantizing: { en: 'making the smaller file', zh: '正在生成更小的文件' },
+  measuring: { en: 'measuring', zh: '正在测量' },
 }
 
 /** A stage of a run in words; stages this version does not know are shown as they are. */
