@@ -52,6 +52,7 @@ export async function askModel(
     const events = loaded.generate(
       {
         prompt,
+        user: 'self',
         temperature: request.temperature ?? 0,
         maxTokens: request.maxTokens,
         ...(schema ? { format: { type: 'json-schema', schema } } : {}),

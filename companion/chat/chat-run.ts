@@ -200,11 +200,13 @@ async function generate(
   const repeating = new AbortController()
   const started = performance.now()
   let firstTokenAt: number | undefined
+  let waited = false
   try {
     const events = lease.loaded.generate(
       {
         prompt: context.prompt,
         session: turn.conversation.id,
+        user: turn.caller,
         temperature:
           context.passages.length > 0
             ? Math.min(settings.temperature, groundedTemperature)
@@ -217,7 +219,18 @@ async function generate(
       AbortSignal.any([run.signal, repeating.signal]),
     )
     for await (const event of events) {
-      if (event.type === 'text') {
+      if (event.type === 'waiting') {
+        waited = true
+        run.emit({
+          type: 'progress',
+          stage: 'queued',
+          done: 0,
+          total: event.ahead + 1,
+          unit: 'steps',
+        })
+      } else if (event.type === 'prompt' && waited)
+        run.emit({ type: 'progress', stage: 'computing', done: 0, unit: 'steps' })
+      else if (event.type === 'text') {
         firstTokenAt ??= performance.now()
         batcher.push(event.text)
         keep(extractor.push(event.text))

@@ -27,6 +27,9 @@ export function modelSources(config: Config): ModelSource[] {
 
 type Task = 'chat' | 'embed'
 
+/** So many people are answered at the same time, where the memory allows it. */
+const answersAtOnce = 5
+
 /** Library and pool as one: names become files, files become loaded models. */
 export function composeModels(
   library: ModelLibrary,
@@ -66,7 +69,7 @@ export function composeModels(
         (await library.resolve(id, task, options.signal))
       const plan = {
         contextTokens: settings.get().contextTokens,
-        parallel: task === 'chat' ? 2 : 1,
+        parallel: task === 'chat' ? answersAtOnce : 1,
       }
       const lease = await pool.acquire(file, plan, options)
       return { ...lease, modelId: file.id, parameters: file.parameters }
@@ -82,7 +85,7 @@ export function chatModels(
   return {
     async acquireChat(modelId, options) {
       const lease = await models.acquire(modelId, 'chat', options)
-      return { ...lease, engineId: engineIdOf(lease.loaded), deviceName: hostname() }
+      return { ...lease, engineId: engineIdOf(lease.loaded.inner), deviceName: hostname() }
     },
   }
 }

@@ -6,23 +6,40 @@ import { SiloError } from '#shared/errors/silo-error.ts'
 const workingBytes = 300 * 1024 * 1024
 const smallestContext = 1024
 
+/** Answers beside the first are computed at once only as far as their caches take this part of the free memory. */
+const cacheShare = 0.25
+
 export interface MemoryWish {
   readonly model: Pick<ModelFile, 'id' | 'path'>
-  /** Tokens wanted. */
+  /** Tokens wanted, of each sequence. */
   readonly contextTokens: number
-  /** Of the cache, all sequences together. */
+  /** Sequences wanted. */
+  readonly parallel: number
+  /** Of the cache of one sequence. */
   readonly bytesPerToken: number
   /** Is this machine's memory all there is? False where a GPU's may be used too: then the engine decides. */
   readonly limited: boolean
 }
 
-/** The context that memory allows, tokens. @throws SiloError out_of_memory */
+/** Context and sequences that memory allows; fewer sequences come before less context. @throws SiloError out_of_memory */
+export function affordablePlan(wish: MemoryWish): { contextTokens: number; parallel: number } {
+  const { model, contextTokens, bytesPerToken, limited } = wish
+  const available = process.availableMemory()
+  const weights = statSync(model.path).size
+  const most = Math.floor(((available - weights) * cacheShare) / Math.max(1, bytesPerToken * contextTokens)) // prettier-ignore
+  const parallel = Math.max(1, Math.min(wish.parallel, most))
+  if (!limited) return { contextTokens, parallel }
+  const tokens = affordableContext({ ...wish, bytesPerToken: bytesPerToken * parallel })
+  return { contextTokens: tokens, parallel }
+}
+
+/** The context that memory allows, tokens. `bytesPerToken` is of all sequences together. @throws SiloError out_of_memory */
 export function affordableContext({
   model,
   contextTokens,
   bytesPerToken,
   limited,
-}: MemoryWish): number {
+}: Omit<MemoryWish, 'parallel'>): number {
   if (!limited) return contextTokens
   const available = process.availableMemory()
   const weights = statSync(model.path).size

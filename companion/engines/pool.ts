@@ -7,20 +7,22 @@ import type {
 } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { abortable } from '#shared/generation/abortable.ts'
+import { QueuedModel } from './queued-model.ts'
 
 export interface PoolLease {
-  readonly loaded: LoadedModel
+  /** Where several share it, they take turns. */
+  readonly loaded: QueuedModel
   /** Gives the model back; calling it again does nothing. */
   release(): void
 }
 
 interface Entry {
   readonly model: ModelFile
-  readonly loading: Promise<LoadedModel>
+  readonly loading: Promise<QueuedModel>
   /** Ends the loading when nobody waits for it any more. */
   readonly stop: AbortController
   ready: boolean
-  loaded: LoadedModel | undefined
+  loaded: QueuedModel | undefined
   /** To be unloaded when the last one gives it back. */
   stale: boolean
   users: number
@@ -38,12 +40,15 @@ export class ModelPool implements AsyncDisposable {
   readonly #entries = new Map<string, Entry>()
   readonly #listeners = new Set<() => void>()
   readonly #stopListening: () => void
+  readonly #queues = new WeakMap<LoadedModel, QueuedModel>()
+  readonly #availableMemory: () => number
   #generation = 0
   #closed = false
 
-  constructor(engine: Engine, options: { idleMs?: number } = {}) {
+  constructor(engine: Engine, options: { idleMs?: number; availableMemory?: () => number } = {}) {
     this.#engine = engine
     this.#idleMs = options.idleMs ?? 15 * 60_000
+    this.#availableMemory = options.availableMemory ?? (() => process.availableMemory())
     this.#stopListening = engine.onStateChange(() => this.#changed())
   }
 
@@ -134,12 +139,14 @@ export class ModelPool implements AsyncDisposable {
     const stop = new AbortController()
     // Memory is freed before more is asked for.
     const freed = this.#evict(model.task, key)
-    const loading = freed.then(() =>
-      this.#engine.load(model, plan, {
-        signal: stop.signal,
-        ...(onProgress ? { onProgress } : {}),
-      }),
-    )
+    const loading = freed
+      .then(() =>
+        this.#engine.load(model, plan, {
+          signal: stop.signal,
+          ...(onProgress ? { onProgress } : {}),
+        }),
+      )
+      .then((loaded) => this.#queued(loaded))
     const entry: Entry = {
       model,
       loading,
@@ -213,6 +220,15 @@ export class ModelPool implements AsyncDisposable {
   /** An engine has one handle a file and plan: what was loaded anew may be the same. */
   #isHeld(loaded: LoadedModel): boolean {
     return [...this.#entries.values()].some((other) => other.loaded === loaded)
+  }
+
+  /** One queue for each of the engine's handles, however often it is lent. */
+  #queued(loaded: LoadedModel): QueuedModel {
+    const known = this.#queues.get(loaded)
+    if (known) return known
+    const queued = new QueuedModel(loaded, { availableMemory: this.#availableMemory })
+    this.#queues.set(loaded, queued)
+    return queued
   }
 
   #changed(): void {

@@ -61,6 +61,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly contextTokens: number
   /** Length of the vectors `embed` returns; 0 for a chat model. */
   readonly dimensions: number
+  /** How many answers are computed at once; the engine may grant fewer than the plan wished for. */
+  readonly parallel: number
   /** Was it trained to call tools, as its own template says? Absent: not known to be. */
   readonly callsTools?: boolean
   /** The tokens `prompt` becomes, template included, generation prompt too. */
@@ -120,6 +122,8 @@ export interface GenerateRequest {
    * kept on disk, so that it need not be computed again; without one it is not.
    */
   readonly session?: string
+  /** Whose request it is. Where requests wait, users take turns; absent: the owner's. */
+  readonly user?: string
   /** Restricts the answer. With `tools`, `tool` forces a call of one (`name`) or of any (`required`). */
   readonly format?:
     | { readonly type: 'json-schema'; readonly schema: Record<string, unknown> }
@@ -128,6 +132,8 @@ export interface GenerateRequest {
 }
 
 export type GenerateEvent =
+  /** Only where several share a model: so many answers come first. Before any other event. */
+  | { readonly type: 'waiting'; readonly ahead: number }
   | { readonly type: 'prompt'; readonly promptTokens: number; readonly cachedTokens: number }
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool-call'; readonly call: ToolCall }
@@ -141,3 +147,6 @@ export type GenerateEvent =
       readonly promptMs: number
       readonly decodeMs: number
     }
+
+/** What an engine itself says of an answer. */
+export type AnswerEvent = Exclude<GenerateEvent, { type: 'waiting' }>

@@ -251,6 +251,13 @@ export const errorRegistry = define({
     zh: '“{model}”的所有下载源均失败：{detail}',
     recovery: 'retry',
   },
+  memory_short: {
+    httpStatus: 503,
+    retryable: true,
+    en: 'This computer has too little free memory for another answer now. Close something, and ask again.',
+    zh: '电脑可用内存不足，暂时无法再生成回答。请关闭一些程序后重试。',
+    recovery: 'retry',
+  },
   quantize_no_gain: {
     httpStatus: 422,
     retryable: false,

@@ -73,6 +73,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       model,
       contextTokens: limit,
       dimensions: model.task === 'embed' ? dimensions : 0,
+      parallel: plan.parallel,
       callsTools: options.callsTools ?? false,
       async countTokens(prompt, signal) {
         signal.throwIfAborted()
@@ -221,7 +222,8 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
         throw signal.reason
       }
       onProgress?.(1)
-      const handle = handleOf(model, plan, key)
+      // Whoever asked in the same moment gets the same one.
+      const handle = loaded.get(key)?.handle ?? handleOf(model, plan, key)
       setState('ready')
       return handle
     },

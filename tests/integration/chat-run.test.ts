@@ -108,6 +108,19 @@ describe('a chat run', () => {
     expect(message?.text).toContain('n0')
   })
 
+  it('says how many answers come first, and when its own begins', async () => {
+    const id = open({ engine: createFakeEngine({ reply: () => numbers(40), delayMs: 2 }) })
+    const other = harness.conversations.create({ id: newId(), collectionIds: [] }).id
+    const [first, second] = await Promise.all([harness.ask(id, 'one'), harness.ask(other, 'two')])
+    const stages = (events: typeof first.events) => events.flatMap((event) => (event.body.type === 'progress' ? [[event.body.stage, event.body.total]] : [])) // prettier-ignore
+    expect(stages(first.events)).toEqual([])
+    expect(stages(second.events)).toEqual([
+      ['queued', 1],
+      ['computing', undefined],
+    ])
+    expect(body(second.events, 'run-ended').outcome).toBe('done')
+  })
+
   it('ends an answer that only repeats itself, and says so', async () => {
     const id = open({ engine: createFakeEngine({ reply: () => `Well. ${words(5000, 'It is so.')}` }) }) // prettier-ignore
     const asked = await harness.ask(id, 'Is it?')

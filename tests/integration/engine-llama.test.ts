@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLlamaCppEngine } from '#companion/engines/llama-cpp/engine.ts'
 import { LlamaCppModel } from '#companion/engines/llama-cpp/loaded.ts'
@@ -190,13 +192,33 @@ describe('the engine process', () => {
   })
 
   it('says out_of_memory before it asks for more than there is', async () => {
+    // As long as a model for a larger machine, but with holes.
+    const path = join(mkdtempSync(join(tmpdir(), 'silo-huge-')), 'huge.gguf')
+    try {
+      copyFileSync(testModel('smollm2-135m'), path)
+      truncateSync(path, 1e13)
+      const loading = engine.load(
+        { id: 'smol', path, sha256: '0'.repeat(64), task: 'chat' },
+        { contextTokens: 8192, parallel: 1 },
+        { signal },
+      )
+      expect((await failure(loading)).code).toBe('out_of_memory')
+    } finally {
+      rmSync(dirname(path), { recursive: true })
+    }
+  })
+
+  it('computes fewer answers at once where the memory has no room for more', async () => {
     const path = testModel('smollm2-135m')
-    const loading = engine.load(
+    const loaded = await engine.load(
       { id: 'smol', path, sha256: '0'.repeat(64), task: 'chat' },
       { contextTokens: 8192, parallel: 1_000_000 },
       { signal },
     )
-    expect((await failure(loading)).code).toBe('out_of_memory')
+    expect(loaded.contextTokens).toBe(8192)
+    expect(loaded.parallel).toBeGreaterThanOrEqual(1)
+    expect(loaded.parallel).toBeLessThan(1000)
+    await loaded[Symbol.asyncDispose]()
   })
 })
 

@@ -24,6 +24,7 @@ import type { SearchHit } from '#shared/domain/vault.ts'
 import type { Unreachable } from '#shared/protocol/search.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import type { RunEvent } from '#shared/protocol/run-event.ts'
+import { QueuedModel } from '#companion/engines/queued-model.ts'
 import type { Engine } from '#shared/contracts/engine.ts'
 import { createFakeEngine, type FakeEngine } from '#tests/fakes/engine.ts'
 import { testModelState } from './openai-server.ts'
@@ -203,6 +204,7 @@ export type Harness = ReturnType<typeof createHarness>
 
 function fakeModels(engine: Engine, contextTokens: number): ModelService {
   const known = [testModelState('fake-chat', 'chat'), testModelState('fake-embed', 'embed')]
+  let queued: QueuedModel | undefined
   return {
     list: () => known.map((model) => model.state),
     remove: (id) => Promise.reject(new SiloError('model_unknown', { params: { model: id } })),
@@ -210,7 +212,9 @@ function fakeModels(engine: Engine, contextTokens: number): ModelService {
     async acquire(id, task, { signal }) {
       const found = known.find((model) => (id === undefined ? model.file.task === task : model.file.id === id)) // prettier-ignore
       if (!found) throw new SiloError('model_unknown', { params: { model: id ?? '' } })
-      const loaded = await engine.load(found.file, { contextTokens, parallel: 1 }, { signal })
+      const inner = await engine.load(found.file, { contextTokens, parallel: 1 }, { signal })
+      if (queued?.inner !== inner) queued = new QueuedModel(inner, { availableMemory: () => Infinity }) // prettier-ignore
+      const loaded = queued
       return { loaded, modelId: found.file.id, release() {} }
     },
   }

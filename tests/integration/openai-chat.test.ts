@@ -102,6 +102,7 @@ test('answers with text, finish reason and usage, and passes the sampling on', a
     maxTokens: 50,
     frequencyPenalty: 0.5,
     presencePenalty: -0.5,
+    user: 'self',
   })
   expect(server.leases).toBe(0)
 })

@@ -1,4 +1,4 @@
-import type { GenerateEvent, GenerateRequest } from '#shared/contracts/engine.ts'
+import type { AnswerEvent, GenerateRequest } from '#shared/contracts/engine.ts'
 import type { AddonModel, AddonSampler } from './addon.ts'
 import type { Job } from './scheduler.ts'
 import { StopFilter } from '#shared/generation/stop-filter.ts'
@@ -12,7 +12,7 @@ export interface AnswerOptions {
   readonly model: AddonModel
   readonly makeSampler: () => AddonSampler
   readonly newCallId: () => string
-  readonly emit: (event: GenerateEvent) => void
+  readonly emit: (event: AnswerEvent) => void
   readonly failed: (error: unknown) => void
   readonly done: () => void
 }

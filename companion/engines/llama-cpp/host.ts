@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { getLlama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
-import type { GenerateEvent, GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
+import type { AnswerEvent, GenerateRequest, Prompt } from '#shared/contracts/engine.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { jsonGrammar, schemaGrammar, toolGrammar } from '#shared/generation/grammar.ts'
@@ -11,7 +11,7 @@ import {
   type AddonModel,
   type AddonSampler,
 } from './addon.ts'
-import { affordableContext } from '../memory-fit.ts'
+import { affordablePlan } from '../memory-fit.ts'
 import { Answer } from './answer.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
@@ -67,13 +67,15 @@ export class ModelHost {
     onProgress: (fraction: number) => void,
   ): Promise<{ host: ModelHost; loaded: Omit<Extract<FromWorker, { op: 'loaded' }>, 'id'> }> {
     const embed = message.task === 'embed'
-    const parallel = embed ? 1 : message.parallel
-    let contextTokens = affordableContext({
+    const affordable = affordablePlan({
       model: { id: message.modelId, path: message.path },
       contextTokens: message.contextTokens,
-      bytesPerToken: message.kvBytesPerToken * parallel,
+      parallel: embed ? 1 : message.parallel,
+      bytesPerToken: message.kvBytesPerToken,
       limited: message.gpu === 'cpu',
     })
+    const { parallel } = affordable
+    let { contextTokens } = affordable
     const llama = await getLlama({
       gpu: message.gpu === 'cpu' ? false : 'auto',
       build: 'never',
@@ -85,7 +87,7 @@ export class ModelHost {
     try {
       model = await llama.loadModel({
         modelPath: message.path,
-        gpuLayers: llama.gpu ? { fitContext: { contextSize: contextTokens } } : 0,
+        gpuLayers: llama.gpu ? { fitContext: { contextSize: contextTokens * parallel } } : 0,
         onLoadProgress: (fraction) => onProgress(fraction),
       })
     } catch (error) {
@@ -123,7 +125,7 @@ export class ModelHost {
     const callsTools = !embed && template.knowsTools
     return {
       host,
-      loaded: { op: 'loaded', contextTokens, dimensions, callsTools, backend, threads },
+      loaded: { op: 'loaded', contextTokens, dimensions, parallel, callsTools, backend, threads },
     }
   }
 
@@ -135,7 +137,7 @@ export class ModelHost {
   generate(
     id: number,
     request: GenerateRequest,
-    emit: (event: GenerateEvent) => void,
+    emit: (event: AnswerEvent) => void,
     failed: (error: unknown) => void,
   ): void {
     const promptTokens = this.#tokenize(request.prompt)

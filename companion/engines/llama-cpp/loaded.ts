@@ -61,6 +61,10 @@ export class LlamaCppModel implements LoadedModel {
     return this.#granted?.dimensions ?? 0
   }
 
+  get parallel(): number {
+    return this.#granted?.parallel ?? this.#options.plan.parallel
+  }
+
   get callsTools(): boolean {
     return this.#granted?.callsTools ?? false
   }

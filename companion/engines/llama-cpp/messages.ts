@@ -109,6 +109,7 @@ export const fromWorkerSchema = v.variant('op', [
     id: v.number(),
     contextTokens: v.number(),
     dimensions: v.number(),
+    parallel: v.number(),
     callsTools: v.boolean(),
     backend: v.picklist(['cpu', 'cuda', 'vulkan', 'metal']),
     threads: v.number(),

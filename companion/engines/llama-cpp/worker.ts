@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { GenerateEvent } from '#shared/contracts/engine.ts'
+import type { AnswerEvent } from '#shared/contracts/engine.ts'
 import { SiloError, toSiloError, toWire } from '#shared/errors/silo-error.ts'
 import { ModelHost } from './host.ts'
 import { toWorkerSchema, type FromWorker, type ToWorker } from './messages.ts'
@@ -29,7 +29,7 @@ function sendError(id: number, error: unknown): void {
 /** Joins neighbouring text events, so that fast models do not flood the channel. */
 class EventSender {
   readonly #id: number
-  #pending: GenerateEvent[] = []
+  #pending: AnswerEvent[] = []
   #sentAt = -Infinity
   #timer: NodeJS.Timeout | undefined
 
@@ -37,7 +37,7 @@ class EventSender {
     this.#id = id
   }
 
-  push(event: GenerateEvent): void {
+  push(event: AnswerEvent): void {
     const last = this.#pending.at(-1)
     if (event.type === 'text' && last?.type === 'text') {
       this.#pending[this.#pending.length - 1] = { type: 'text', text: last.text + event.text }

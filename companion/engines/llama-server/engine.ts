@@ -8,7 +8,7 @@ import type { Engine, EngineProbe, LoadedModel, LoadPlan, ModelFile } from '#sha
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { abortable } from '#shared/generation/abortable.ts'
 import { StatefulEngine } from '#shared/generation/stateful-engine.ts'
-import { affordableContext } from '../memory-fit.ts'
+import { affordablePlan } from '../memory-fit.ts'
 import { askJson } from '../server/http.ts'
 import { ServerModel } from '../server/server-model.ts'
 import { ServerProcess } from '../server/server-process.ts'
@@ -78,11 +78,11 @@ export class LlamaServerEngine extends StatefulEngine implements Engine {
     const raced = this.#entries.get(key)
     if (raced) return abortable(raced.starting, signal)
     const embed = model.task === 'embed'
-    const parallel = embed ? 1 : Math.max(1, plan.parallel)
-    const contextTokens = affordableContext({
+    const { contextTokens, parallel } = affordablePlan({
       model,
+      parallel: embed ? 1 : Math.max(1, plan.parallel),
       contextTokens: Math.min(plan.contextTokens, facts.contextLength, embed ? embedTokens : Infinity), // prettier-ignore
-      bytesPerToken: facts.kvBytesPerToken * parallel,
+      bytesPerToken: facts.kvBytesPerToken,
       limited: this.#options.gpu === 'cpu',
     })
     const secret = randomBytes(24).toString('base64url')
@@ -100,7 +100,7 @@ export class LlamaServerEngine extends StatefulEngine implements Engine {
       loadFailure: (output) => loadFailure(model.id, output),
       onState: (state) => this.move(key, state),
     })
-    const starting = this.#start(model, process, { contextTokens, embed }, key, signal)
+    const starting = this.#start(model, process, { contextTokens, parallel, embed }, key, signal)
     this.#entries.set(key, { process, starting })
     this.begin(key)
     onProgress?.(0)
@@ -134,7 +134,7 @@ export class LlamaServerEngine extends StatefulEngine implements Engine {
   async #start(
     model: ModelFile,
     process: ServerProcess,
-    plan: { contextTokens: number; embed: boolean },
+    plan: { contextTokens: number; parallel: number; embed: boolean },
     key: string,
     signal: AbortSignal,
   ): Promise<ServerModel> {
@@ -149,6 +149,7 @@ export class LlamaServerEngine extends StatefulEngine implements Engine {
       dialect: llamaServerDialect,
       contextTokens: Math.min(plan.contextTokens, slotTokens(props) ?? plan.contextTokens),
       dimensions,
+      parallel: plan.parallel,
       onDispose: () => {
         this.#entries.delete(key)
         this.leave(key)

@@ -72,6 +72,7 @@ export class RemoteEngine extends StatefulEngine implements Engine {
       dialect,
       contextTokens: Math.min(embed ? smallestEmbedLimit : plan.contextTokens, limit),
       dimensions,
+      parallel: plan.parallel,
       countsFirst: true,
       onDispose: () => {
         this.#loaded.delete(key)

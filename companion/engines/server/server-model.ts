@@ -15,6 +15,8 @@ export interface ServerModelInit {
   readonly host: ServerHost
   readonly dialect: ServerDialect
   readonly contextTokens: number
+  /** Answers at once. */
+  readonly parallel: number
   /** 0 for a chat model. */
   readonly dimensions: number
   readonly callsTools?: boolean
@@ -32,6 +34,7 @@ export class ServerModel implements LoadedModel {
   readonly model: ModelFile
   readonly contextTokens: number
   readonly dimensions: number
+  readonly parallel: number
   readonly callsTools: boolean
   readonly #init: ServerModelInit
   readonly #counts = new Map<string, number>()
@@ -42,6 +45,7 @@ export class ServerModel implements LoadedModel {
     this.model = init.model
     this.contextTokens = init.contextTokens
     this.dimensions = init.dimensions
+    this.parallel = init.parallel
     this.callsTools = init.callsTools ?? false
   }
 

@@ -1,6 +1,10 @@
+import type { Context } from 'hono'
 import type { LoadedModel } from '#shared/contracts/engine.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 import type { Log } from '#companion/observe/log.ts'
+import type { GatewayContext } from '../environment.ts'
+import { spaceOf } from '../permission.ts'
+import type { Caller } from '../services.ts'
 
 /** A loaded model lent to one request. `release` is called exactly once, and never throws. */
 export interface ModelLease {
@@ -21,6 +25,13 @@ export interface ModelAccess {
     task: 'chat' | 'embed',
     options: { signal: AbortSignal },
   ): Promise<ModelLease>
+}
+
+/** Whose request it is, where several wait: each key, each guest, and the owners together. */
+export function userOf(context: Context): string {
+  const caller = (context as GatewayContext).get('caller') as Caller | undefined
+  if (caller === undefined) return 'self'
+  return caller.kind === 'api-key' ? `key ${caller.keyId}` : spaceOf(caller) || 'self'
 }
 
 export interface OpenAiDeps {

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { newId } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
-import type { OpenAiDeps } from './access.ts'
+import { userOf, type OpenAiDeps } from './access.ts'
 import { readJson } from './body.ts'
 import { chatBodySchema, chatRequestOf } from './chat-request.ts'
 import { collect, startGeneration, type EndEvent, type Generation } from './generation.ts'
@@ -16,7 +16,7 @@ export async function chatCompletions(context: Context, deps: OpenAiDeps): Promi
   const generation = await startGeneration(
     deps.models,
     body.model,
-    chatRequestOf(body),
+    { ...chatRequestOf(body), user: userOf(context) },
     context.req.raw.signal,
   )
   const id = `chatcmpl-${newId()}`

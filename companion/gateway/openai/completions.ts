@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { GenerateRequest } from '#shared/contracts/engine.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
-import type { OpenAiDeps } from './access.ts'
+import { userOf, type OpenAiDeps } from './access.ts'
 import { readJson } from './body.ts'
 import { unsupported } from './errors.ts'
 import { collect, startGeneration, type EndEvent } from './generation.ts'
@@ -29,7 +29,7 @@ export async function completions(context: Context, deps: OpenAiDeps): Promise<R
   const generation = await startGeneration(
     deps.models,
     body.model,
-    requestOf(body),
+    { ...requestOf(body), user: userOf(context) },
     context.req.raw.signal,
   )
   const base = {

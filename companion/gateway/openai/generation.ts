@@ -46,7 +46,8 @@ export async function startGeneration(
     const events = lease.loaded.generate(request, stop.signal)[Symbol.asyncIterator]()
     finish = async () => events.return?.()
     const step = async (): Promise<GenerateEvent | undefined> => {
-      const result = await events.next()
+      let result = await events.next()
+      while (!result.done && result.value.type === 'waiting') result = await events.next()
       if (result.done) {
         close()
         return undefined

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { ToolCall } from '#shared/contracts/engine.ts'
 import { newId } from '#shared/domain/ids.ts'
 import { parseInput } from '#shared/errors/parse.ts'
-import type { OpenAiDeps } from './access.ts'
+import { userOf, type OpenAiDeps } from './access.ts'
 import { readJson } from './body.ts'
 import { collect, startGeneration, type EndEvent, type Generation } from './generation.ts'
 import { responsesBodySchema, responsesRequestOf, type ResponsesBody } from './responses-request.ts'
@@ -17,7 +17,7 @@ export async function responses(context: Context, deps: OpenAiDeps): Promise<Res
   const generation = await startGeneration(
     deps.models,
     body.model,
-    responsesRequestOf(body),
+    { ...responsesRequestOf(body), user: userOf(context) },
     context.req.raw.signal,
   )
   const base = baseOf(body, generation.modelId)

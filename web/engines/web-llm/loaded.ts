@@ -36,6 +36,7 @@ export class WebLlmModel implements LoadedModel {
   readonly model: ModelFile
   readonly contextTokens: number
   readonly dimensions = 0
+  readonly parallel = 1
   readonly #init: Init
   readonly #slots = new Slots(1)
   readonly #listeners = new Map<number, Listener>()

@@ -43,6 +43,7 @@ export class WllamaModel implements LoadedModel {
   readonly model: ModelFile
   readonly contextTokens: number
   readonly dimensions: number
+  readonly parallel: number
   readonly #init: WllamaModelInit
   readonly #slots: Slots
   readonly #counts = new Map<string, number>()
@@ -58,6 +59,7 @@ export class WllamaModel implements LoadedModel {
     this.#session = init.session
     this.contextTokens = init.session.contextTokens
     this.dimensions = init.session.dimensions
+    this.parallel = init.parallel
     this.#slots = new Slots(init.model.task === 'embed' ? 1 : init.parallel)
   }
 

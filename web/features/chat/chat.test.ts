@@ -81,6 +81,7 @@ describe('live answer', () => {
     const bodies: RunEventBody[] = [
       { type: 'run-started', kind: 'chat', subject: conversationId, messageId: 'a-000001' },
       { type: 'progress', stage: 'loading-model', done: 0, unit: 'steps' },
+      { type: 'progress', stage: 'queued', done: 0, total: 2, unit: 'steps' },
       { type: 'text-delta', text: '你' },
       { type: 'text-delta', text: '好' },
       { type: 'run-ended', outcome: 'cancelled', stopReason: 'stop' },

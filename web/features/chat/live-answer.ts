@@ -49,8 +49,11 @@ export function foldAnswer(answer: LiveAnswer, { body }: RunEvent): LiveAnswer {
         ...answer,
         artifacts: [...answer.artifacts.filter(({ id }) => id !== body.artifact.id), body.artifact],
       }
-    case 'progress':
-      return { ...answer, stage: body }
+    case 'progress': {
+      if (body.stage !== 'computing') return { ...answer, stage: body }
+      const { stage: _past, ...rest } = answer
+      return rest
+    }
     case 'usage':
       return { ...answer, fields: { ...answer.fields, usage: body.usage } }
     case 'run-ended':

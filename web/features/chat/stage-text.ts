@@ -8,6 +8,7 @@ export function stageText(answer: LiveAnswer | undefined): string {
   if (answer?.context && !stage)
     return t('stagePrefill', { n: formatCount(answer.context.usedTokens) })
   if (!stage) return t('working')
+  if (stage.stage === 'queued' && stage.total) return t('stageAhead', { n: stage.total })
   const name =
     {
       queued: t('stageQueued'),
