@@ -3,6 +3,7 @@ import { findBrowser } from '#companion/setup/browser.mjs'
 
 const names = [
   'agent',
+  'batch',
   'engine',
   'ingest',
   'intent',
