@@ -1,6 +1,7 @@
-import { hostname } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import type { ModelPort } from '#companion/chat/ports.ts'
 import { createFileSource } from '#companion/models/file-source.ts'
+import { findModelFiles, programFolders } from '#companion/models/found-files.ts'
 import { createHubSource } from '#companion/models/hub-source.ts'
 import { createPypiSource } from '#companion/models/pypi-source.ts'
 import type { Config } from '#companion/config/config.ts'
@@ -58,6 +59,11 @@ export function composeModels(
     },
     import: (request: { path: string; name?: string }, signal: AbortSignal) =>
       library.import(request, signal),
+    async found(signal: AbortSignal) {
+      const files = await findModelFiles(programFolders(homedir(), process.env), signal)
+      const known = new Set(library.importedPaths())
+      return files.filter(({ path }) => !known.has(path))
+    },
     async acquire(
       modelId: string | undefined,
       task: Task,

@@ -38,7 +38,7 @@ import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 import type { Collection, Document, DocumentText, Problem} from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
-import type { StartRun, Status } from '#shared/protocol/api.ts'
+import type { FoundModelFile, StartRun, Status } from '#shared/protocol/api.ts'
 import type { Engines } from '#shared/protocol/engines.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
 import type { CheckReport, WatchState } from '#shared/protocol/ingest.ts'
@@ -66,6 +66,8 @@ export interface ModelService {
   list(): ModelState[]
   /** Deletes the file. @throws SiloError model_unknown, model_not_installed, conflict */
   remove(modelId: string): Promise<ModelState>
+  /** Files of other programs on this computer that are not taken in yet. */
+  found(signal: AbortSignal): Promise<FoundModelFile[]>
   /** @throws SiloError path_not_found, model_corrupt, … */
   import(request: { path: string; name?: string }, signal: AbortSignal): Promise<ModelState>
   acquire(

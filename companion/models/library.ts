@@ -192,6 +192,11 @@ export class ModelLibrary {
     return this.#state(entry, path, true)
   }
 
+  /** Where the files lie that were imported. */
+  importedPaths(): string[] {
+    return this.#init.records.imported().map(({ path }) => path)
+  }
+
   #known(): { entry: CatalogueEntry; path: string; imported: boolean }[] {
     return [
       ...this.#init.catalogue.map((entry) => ({

@@ -131,6 +131,16 @@ export const artifactListSchema = v.object({ artifacts: v.array(artifactSchema) 
 // GET /api/models · DELETE /api/models/:id → {model}
 export const modelListSchema = v.object({ models: v.array(modelStateSchema) })
 export const modelResponseSchema = v.object({ model: modelStateSchema })
+// GET /api/models/found → {files}: what other programs on the companion's computer have; owners only
+export const foundModelFileSchema = v.object({
+  program: v.picklist(['Ollama', 'LM Studio', 'Hugging Face']),
+  path: v.string(),
+  name: v.string(),
+  /** Bytes. */
+  size: v.number(),
+})
+export type FoundModelFile = v.InferOutput<typeof foundModelFileSchema>
+export const foundModelFilesSchema = v.object({ files: v.array(foundModelFileSchema) })
 // POST /api/models/import → {model}
 export const importModelSchema = v.object({ path, name: v.optional(title) })
 

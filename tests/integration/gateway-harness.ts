@@ -208,6 +208,7 @@ function fakeModels(engine: Engine, contextTokens: number): ModelService {
   return {
     list: () => known.map((model) => model.state),
     remove: (id) => Promise.reject(new SiloError('model_unknown', { params: { model: id } })),
+    found: async () => [],
     import: ({ path }) => Promise.reject(new SiloError('path_not_found', { params: { path } })),
     async acquire(id, task, { signal }) {
       const found = known.find((model) => (id === undefined ? model.file.task === task : model.file.id === id)) // prettier-ignore

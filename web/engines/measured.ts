@@ -12,6 +12,7 @@ export function measured(
 ): LoadedModel {
   return {
     model: loaded.model,
+    parallel: loaded.parallel,
     contextTokens: loaded.contextTokens,
     dimensions: loaded.dimensions,
     countTokens: (prompt, signal) => loaded.countTokens(prompt, signal),

@@ -11,6 +11,10 @@ export function modelRoutes({ models, changes }: GatewayServices): Hono<GatewayE
 
   app.get('/models', (context) => context.json({ models: models.list() }))
 
+  app.get('/models/found', async (context) =>
+    context.json({ files: await models.found(context.req.raw.signal) }),
+  )
+
   app.post('/models/import', async (context) => {
     const request = parseInput(importModelSchema, await readJson(context))
     const model = await models.import(request, context.req.raw.signal)

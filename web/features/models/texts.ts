@@ -47,6 +47,8 @@ export const t = translator({
     importTitle: 'Import a model file',
     importText:
       'Give the full path of a .gguf file on this machine. It is checked before it is taken in.',
+    foundTitle: 'Files that other programs have here; they are used where they lie',
+    foundLooking: 'Looking for files of other programs …',
     importPath: 'Path of the .gguf file',
     importName: 'Name (optional)',
     importConfirm: 'Import',
@@ -105,6 +107,8 @@ export const t = translator({
     importOpen: '导入文件',
     importTitle: '导入模型文件',
     importText: '填写本机 .gguf 文件的完整路径，导入前会先检查文件。',
+    foundTitle: '本机其他程序已有的文件（直接使用，不复制）',
+    foundLooking: '正在查找其他程序的文件…',
     importPath: '.gguf 文件路径',
     importName: '名称（可选）',
     importConfirm: '导入',
