@@ -1,9 +1,10 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { libraries, namespaces } from '#companion/process/bubblewrap.ts'
 import type { JailCommand } from './jail-process.ts'
 import type { Limits } from './limits.ts'
-import { systemFolders, type Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 
 const mebi = 1024 * 1024
 export const jailProgram = fileURLToPath(new URL('jail/python-jail.ts', import.meta.url))
@@ -121,30 +122,6 @@ function bubblewrap(program: string, reads: readonly Read[]): string[] {
     '/',
     '--chdir',
     '/silo',
-  ]
-}
-
-// prettier-ignore
-export const namespaces: readonly string[] = [
-  '--unshare-all', '--die-with-parent', '--new-session', '--clearenv', '--cap-drop', 'ALL',
-  '--hostname', 'jail',
-]
-
-/** The system's libraries, read-only, where programs look for them. */
-export function libraries(folders: readonly string[]): string[] {
-  const links = systemFolders.flatMap((path) => {
-    if (!existsSync(path)) return []
-    // Merged systems have links into /usr; others real folders.
-    if (!lstatSync(path).isSymbolicLink()) return ['--ro-bind', path, path]
-    return ['--symlink', `usr${path}`, path]
-  })
-  const store = existsSync('/nix/store') ? ['/nix/store'] : []
-  return [
-    ...[...folders, ...store].flatMap((path) => ['--ro-bind-try', path, path]),
-    ...links,
-    '--ro-bind-try',
-    '/etc/ld.so.cache',
-    '/etc/ld.so.cache',
   ]
 }
 

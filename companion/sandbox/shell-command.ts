@@ -1,7 +1,7 @@
+import { libraries, namespaces } from '#companion/process/bubblewrap.ts'
 import type { JailCommand } from './jail-process.ts'
 import type { Limits } from './limits.ts'
 import type { Machine } from './machine.ts'
-import { libraries, namespaces } from './python-command.ts'
 
 /** A folder as the command sees it, and what is there in its place. */
 export interface Mount {
