@@ -11,13 +11,16 @@ import { SiloError, type ErrorParams } from '#shared/errors/silo-error.ts'
 /** Paths of model files, as the engine takes them. No `node:` here: the suite also runs in a browser. */
 export interface EngineContractModels {
   readonly chatModel: string
-  readonly embedModel: string
+  /** Absent: the engine has no embeddings. */
+  readonly embedModel?: string
   /** A file that is no model. */
   readonly junkModel: string
   /** The beginning of a model. */
   readonly cutModel: string
   /** Tokens of context the chat model is loaded with. */
   readonly contextTokens?: number
+  /** The engine keeps nothing of a prompt for the next one. */
+  readonly noPromptCache?: true
 }
 
 type End = Extract<GenerateEvent, { type: 'end' }>
@@ -78,7 +81,7 @@ export function engineContract(
     }
     const embedFile: ModelFile = {
       id: 'embed-model',
-      path: models.embedModel,
+      path: models.embedModel ?? models.chatModel,
       sha256: '0'.repeat(64),
       task: 'embed',
     }
@@ -89,6 +92,7 @@ export function engineContract(
     beforeAll(async () => {
       engine = makeEngine()
       loaded = await engine.load(chatFile, plan, { signal: forever })
+      if (models.embedModel === undefined) return
       embedder = await engine.load(
         embedFile,
         { contextTokens: 512, parallel: 1 },
@@ -158,6 +162,7 @@ export function engineContract(
       const prompt = chat('The same question, asked twice, word for word, is computed once.')
       await collect(loaded, { prompt, temperature: 0, maxTokens: 2 })
       const { end } = await collect(loaded, { prompt, temperature: 0, maxTokens: 2 })
+      if (models.noPromptCache) return void expect(end.cachedTokens).toBe(0)
       expect(end.cachedTokens).toBeGreaterThan(0)
       expect(end.cachedTokens).toBeLessThan(end.promptTokens)
     })
@@ -200,7 +205,16 @@ export function engineContract(
       expect(end.completionTokens).toBeGreaterThan(0)
     })
 
-    it('embeds texts as unit vectors in order; like texts are near', async () => {
+    it.runIf(models.embedModel === undefined)('refuses a model for embedding', async () => {
+      const loading = engine.load(embedFile, plan, { signal: forever })
+      expect((await failure(loading)).code).toBe('engine_unavailable')
+      expect((await failure(loaded.embed(['x'], forever))).code).toBe('model_wrong_task')
+      expect(engine.state).toBe('ready')
+    })
+
+    const itEmbeds = it.skipIf(models.embedModel === undefined)
+
+    itEmbeds('embeds texts as unit vectors in order; like texts are near', async () => {
       const texts = ['query: the cat sat on the mat', 'query: a cat on a mat', 'query: 税务报表']
       const vectors = await embedder.embed(texts, forever)
       expect(vectors).toHaveLength(3)
@@ -213,18 +227,18 @@ export function engineContract(
       expect(dot(again!, vectors[1]!)).toBeCloseTo(1, 4)
     })
 
-    it('embeds nothing, and an empty text', async () => {
+    itEmbeds('embeds nothing, and an empty text', async () => {
       expect(await embedder.embed([], forever)).toEqual([])
       expect(await embedder.embed([''], forever)).toHaveLength(1)
     })
 
-    it('refuses to embed with a chat model, and a text that is too long', async () => {
+    itEmbeds('refuses to embed with a chat model, and a text that is too long', async () => {
       expect((await failure(loaded.embed(['x'], forever))).code).toBe('model_wrong_task')
       const long = 'word '.repeat(2000)
       expect((await failure(embedder.embed([long], forever))).code).toBe('context_overflow')
     })
 
-    it('rejects an aborted embedding with the reason', async () => {
+    itEmbeds('rejects an aborted embedding with the reason', async () => {
       const reason = new SiloError('cancelled')
       await expect(embedder.embed(['x'], AbortSignal.abort(reason))).rejects.toBe(reason)
     })

@@ -34,6 +34,19 @@ export function tokenizeChat(
   return Uint32Array.from(tokens)
 }
 
+/** The tokens of a prompt, with the one the model wants to begin with. */
+export function tokenizePrompt(
+  model: Tokenizer & Pick<AddonModel, 'tokenBos' | 'tokenEos' | 'shouldPrependBosToken'>,
+  template: Pick<ChatTemplate, 'render'>,
+  prompt: Prompt,
+): Uint32Array {
+  const tokens = prompt.kind === 'text' ? model.tokenize(prompt.text, true) : tokenizeChat(model, template, prompt) // prettier-ignore
+  const bos = model.tokenBos()
+  const needsBos = model.shouldPrependBosToken() && bos >= 0 && tokens[0] !== bos
+  if (!needsBos && tokens.length > 0) return tokens
+  return Uint32Array.from([bos >= 0 ? bos : model.tokenEos(), ...tokens])
+}
+
 function hasControlTokens(model: Tokenizer, text: string): boolean {
   if (!/[<[]/.test(text)) return false
   return model.tokenize(text, true).length !== model.tokenize(text, false).length

@@ -17,8 +17,8 @@ import type { FromWorker, ToWorker } from './messages.ts'
 import { Scheduler } from './scheduler.ts'
 import { PageStore } from '../kv-pages/page-store.ts'
 import { SequencePages, type SequencePagesInit } from '../kv-pages/sequence-pages.ts' // prettier-ignore
-import { ChatTemplate } from './template.ts'
-import { tokenizeChat } from './chat-tokens.ts'
+import { templateOf, type ChatTemplate } from './template.ts'
+import { tokenizePrompt } from './chat-tokens.ts'
 
 type LoadMessage = Extract<ToWorker, { op: 'load' }>
 
@@ -112,11 +112,7 @@ export class ModelHost {
     if (!(await context.init())) {
       throw new SiloError('out_of_memory', { params: { model: message.modelId } })
     }
-    const special = (token: number): string => (token >= 0 ? native.getTokenString(token) : '')
-    const template = new ChatTemplate(model.fileInfo.metadata.tokenizer?.chat_template, {
-      bos: special(native.tokenBos()),
-      eos: special(native.tokenEos()),
-    })
+    const template = templateOf(model, native)
     const dimensions = embed ? native.getEmbeddingVectorSize() : 0
     const backend = llama.gpu || 'cpu'
     const sizes = { contextTokens, dimensions, sequences: parallel }
@@ -238,14 +234,7 @@ export class ModelHost {
   }
 
   #tokenize(prompt: Prompt): Uint32Array {
-    const tokens =
-      prompt.kind === 'text'
-        ? this.#model.tokenize(prompt.text, true)
-        : tokenizeChat(this.#model, this.#template, prompt)
-    const bos = this.#model.tokenBos()
-    const needsBos = this.#model.shouldPrependBosToken() && bos >= 0 && tokens[0] !== bos
-    if (!needsBos && tokens.length > 0) return tokens
-    return Uint32Array.from([bos >= 0 ? bos : this.#model.tokenEos(), ...tokens])
+    return tokenizePrompt(this.#model, this.#template, prompt)
   }
 
   #sampler(request: GenerateRequest, grammar: object | undefined): AddonSampler {

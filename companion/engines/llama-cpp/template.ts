@@ -1,6 +1,8 @@
 import { Template } from '@huggingface/jinja'
+import type { LlamaModel } from 'node-llama-cpp'
 import type { ChatMessage, Prompt, ToolSpec } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
+import type { AddonModel } from './addon.ts'
 
 /** For models whose file has no template: the ChatML form most of them were trained on. */
 const chatMl =
@@ -45,6 +47,15 @@ export class ChatTemplate {
       })
     }
   }
+}
+
+/** The template in a model's file. */
+export function templateOf(model: LlamaModel, native: AddonModel): ChatTemplate {
+  const special = (token: number): string => (token >= 0 ? native.getTokenString(token) : '')
+  return new ChatTemplate(model.fileInfo.metadata.tokenizer?.chat_template, {
+    bos: special(native.tokenBos()),
+    eos: special(native.tokenEos()),
+  })
 }
 
 function templateMessage(message: ChatMessage): Record<string, unknown> {

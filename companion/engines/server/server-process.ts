@@ -5,7 +5,7 @@ import { Sidecar } from '#companion/process/sidecar.ts'
 import type { SidecarCommand } from '#companion/process/sidecar-command.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { abortable } from '#shared/generation/abortable.ts'
-import { askJson, type ServerAddress } from './http.ts'
+import { askJson, askText, type ServerAddress } from './http.ts'
 import type { ServerHost } from './server-model.ts'
 
 export interface ServerProcessInit {
@@ -15,15 +15,21 @@ export interface ServerProcessInit {
   /** How it is started on a port of this machine. */
   readonly command: (port: number) => SidecarCommand
   readonly key?: string
-  /** Answers once the model is loaded. */
+  /** Where it is heard, when it listens at no port of this machine. */
+  readonly socketPath?: string
+  /** Answers in JSON once the model is loaded. */
   readonly healthPath: string
+  /** Sent there; then any answer will do. */
+  readonly healthBody?: unknown
+  /** Loading takes less, ms. */
+  readonly loadLimit?: number
   /** The registered error for what it wrote before it ended; undefined: unknown. */
   readonly loadFailure: (output: string) => SiloError | undefined
   readonly onState: (state: 'loading' | 'ready' | 'restarting' | 'failed') => void
 }
 
 /** Loading may read many gigabytes from a slow disk, ms. */
-const loadLimit = 10 * 60_000
+const usualLoadLimit = 10 * 60_000
 const healthEvery = 100
 const healthLimit = 5000
 /** Another program may take the port between its choice and its use. */
@@ -79,7 +85,8 @@ export class ServerProcess implements ServerHost {
       for (let tries = 1; ; tries++) {
         const port = await freePort()
         const sidecar = this.#launch(port)
-        const address = { url: `http://127.0.0.1:${port}`, ...(this.#init.key === undefined ? {} : { key: this.#init.key }) } // prettier-ignore
+        const { key, socketPath } = this.#init
+        const address = { url: `http://127.0.0.1:${port}`, ...(key === undefined ? {} : { key }), ...(socketPath === undefined ? {} : { socketPath }) } // prettier-ignore
         if (await this.#becomesHealthy(sidecar, address)) {
           this.#wasUp = true
           this.#init.onState('ready')
@@ -114,11 +121,12 @@ export class ServerProcess implements ServerHost {
   }
 
   async #becomesHealthy(sidecar: Sidecar, address: ServerAddress): Promise<boolean> {
-    const until = Date.now() + loadLimit
+    const until = Date.now() + (this.#init.loadLimit ?? usualLoadLimit)
+    const { healthPath: path, healthBody: body } = this.#init
     while (!sidecar.gone && !this.#disposed && Date.now() < until) {
       const signal = AbortSignal.timeout(healthLimit)
-      const ask = { address, path: this.#init.healthPath, signal, silenceMs: healthLimit }
-      const healthy = await askJson(ask).then(
+      const ask = { address, path, signal, silenceMs: healthLimit }
+      const healthy = await (body === undefined ? askJson(ask) : askText({ ...ask, body })).then(
         () => true,
         () => false,
       )
