@@ -1,18 +1,17 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const source = fileURLToPath(new URL('./fakes/inferflow-service.mjs', import.meta.url))
 
-/** The fake service as a program that can be started by itself, in a folder of its own. */
-export function fakeInferflow(): string {
-  return inferflowProgram(readFileSync(source, 'utf8'))
+/** The fake service as a program that can be started by itself, in a new folder below `parent`. */
+export function fakeInferflow(parent: string): string {
+  return inferflowProgram(parent, readFileSync(source, 'utf8'))
 }
 
 /** A program of this source, a module, in the place of Inferflow's service. */
-export function inferflowProgram(code: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'silo-inferflow-program-')), 'inferflow_service.mjs')
+export function inferflowProgram(parent: string, code: string): string {
+  const path = join(mkdtempSync(join(parent, 'program-')), 'inferflow_service.mjs')
   writeFileSync(path, `#!${process.execPath}\n${code}`, { mode: 0o700 })
   return path
 }

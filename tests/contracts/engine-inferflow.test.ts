@@ -30,7 +30,7 @@ it('has what it needs where it can run', () => {
 })
 
 describe.skipIf(!bwrap)('Inferflow', () => {
-  const fake = fakeInferflow()
+  const fake = fakeInferflow(folder)
   engineContract(
     'inferflow, recorded',
     () => new InferflowEngine({ binary: () => fake, directory: join(folder, 'fake'), log: silentLog }), // prettier-ignore

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { ggufFacts, readGguf } from '#companion/formats/gguf.ts'
 import type { Log } from '#companion/observe/log.ts'
-import { findBubblewrap } from '#companion/process/bubblewrap.ts'
+import { findBubblewrap, type Bubblewrap } from '#companion/process/bubblewrap.ts'
 import type { Engine, EngineProbe, LoadedModel, LoadPlan, ModelFile } from '#shared/contracts/engine.ts' // prettier-ignore
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { abortable } from '#shared/generation/abortable.ts'
@@ -35,6 +35,8 @@ export interface InferflowOptions {
   readonly threads?: number
   /** A model is loaded within this, ms. Absent: 10 minutes. */
   readonly loadLimit?: number
+  /** Absent: what this machine has. */
+  readonly bubblewrap?: () => Promise<Bubblewrap>
 }
 
 /** A token of the prompt is some 9 characters of a request, which may have a million. */
@@ -71,7 +73,7 @@ export class InferflowEngine extends StatefulEngine implements Engine {
   async probe(signal: AbortSignal): Promise<EngineProbe> {
     signal.throwIfAborted()
     const binary = this.#options.binary()
-    const { bwrap, without } = await findBubblewrap()
+    const { bwrap, without } = await this.#bubblewrap()
     const hash = binary === undefined ? '' : await this.#buildOf(binary)
     const no = binary === undefined ? 'Inferflow is not installed' : (without ?? 'Inferflow cannot be read') // prettier-ignore
     const available = bwrap !== undefined && hash !== ''
@@ -136,9 +138,10 @@ export class InferflowEngine extends StatefulEngine implements Engine {
     const { parts } = entry
     const { directory, devices, weightType, loadLimit } = this.#options
     const log = this.#options.log.child({ engine: this.id, model: model.id })
-    const binary = this.#options.binary()
-    if (binary === undefined) throw unavailable('Inferflow is not installed')
-    const { bwrap, without } = await findBubblewrap()
+    const found = this.#options.binary()
+    const binary = found === undefined ? undefined : await realpath(found).catch(() => {})
+    if (!binary) throw unavailable('Inferflow is not installed')
+    const { bwrap, without } = await this.#bubblewrap()
     if (bwrap === undefined) throw unavailable(without ?? 'there is no bubblewrap')
     const header = await readGguf(model.path, model.id)
     const facts = inferflowFacts(header, model.id)
@@ -224,6 +227,10 @@ export class InferflowEngine extends StatefulEngine implements Engine {
     } finally {
       if (this.#filling.get(folder) === filling) this.#filling.delete(folder)
     }
+  }
+
+  #bubblewrap(): Promise<Bubblewrap> {
+    return (this.#options.bubblewrap ?? findBubblewrap)()
   }
 
   get #threads(): number {

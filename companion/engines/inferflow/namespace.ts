@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { libraries, namespaces } from '#companion/process/bubblewrap.ts'
@@ -6,7 +6,7 @@ import type { SidecarCommand } from '#companion/process/sidecar-command.ts'
 
 export interface NamespaceInit {
   readonly bwrap: string
-  /** The service's program. */
+  /** The service's program, no link to it. */
   readonly binary: string
   /** Folder of the model's files. */
   readonly model: string
@@ -20,7 +20,7 @@ export interface NamespaceInit {
 export const modelFolder = '/silo/model'
 const runFolder = '/silo/run'
 /** In a network of its own every port is free. */
-export const servicePort = 8080
+export const servicePort = 47_113
 
 /** The socket in the folder `run` by which the service is reached. */
 export function socketOf(run: string): string {
@@ -36,8 +36,7 @@ const gpuFiles = /^nvidia/
  * network, and sees the system's libraries, its own folder and the model's, and no file of the user's.
  */
 export function namespaceCommand(init: NamespaceInit): SidecarCommand {
-  const { bwrap, model, run, devices } = init
-  const binary = realpathSync(init.binary)
+  const { bwrap, binary, model, run, devices } = init
   const variables = Object.entries(process.env).filter(([name]) => environment.test(name))
   const own = (process.env.LD_LIBRARY_PATH ?? '').split(':').filter((path) => path.startsWith('/'))
   const options: (readonly string[])[] = [
