@@ -12,7 +12,7 @@ import { JsonLog, silentLog } from '#companion/observe/log.ts'
 import { findBubblewrap } from '#companion/process/bubblewrap.ts'
 import type { LoadedModel } from '#shared/contracts/engine.ts'
 import { chat, collect, failure } from '#tests/contracts/engine.ts'
-import { fakeInferflow, inferflowProgram } from '#tests/inferflow.ts'
+import { fakeInferflow, inferflowProgram, runFolderOf } from '#tests/inferflow.ts'
 import { testModel, type TestModel } from '#tests/models.ts'
 
 const { bwrap } = await findBubblewrap()
@@ -99,8 +99,7 @@ describe.skipIf(!bwrap)('Inferflow', () => {
     const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []).map(({ address }) => address) // prettier-ignore
     for (const host of new Set(['127.0.0.1', '::1', ...addresses]))
       expect(await connects(host, servicePort), host).toBe(false)
-    const mounts = commandOf(String(engine!.pids[0])).split('\0')
-    const own = mounts[mounts.indexOf('/silo/run') - 1]!
+    const own = runFolderOf(engine!)
     expect(statSync(own).mode & 0o777).toBe(0o700)
     expect(statSync(join(own, 'socket', 'http')).mode & 0o777).toBe(0o600)
   })
