@@ -16,9 +16,13 @@ import type { Readable, Writable } from 'node:stream'
 const failure = /fail|error|not enough|assert|abort|terminate|out of memory/i
 const repeated = /input text:/
 const lineLimit = 500
+/** The companion knocks many times a second until the service answers, ms. */
+const lonelyLimit = 30_000
 
 const [socketPath = '', port = '0', command = '', ...args] = process.argv.slice(2)
 let answers = false
+// Bubblewrap that is killed while it starts may leave this process behind.
+const lonely = setTimeout(() => process.exit(1), lonelyLimit)
 
 const program = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
 pass(program.stdout, process.stdout)
@@ -35,6 +39,7 @@ program.on('exit', (code, signal) => {
 rmSync(socketPath, { force: true })
 process.umask(0o177)
 const server = createServer((outer) => {
+  clearTimeout(lonely)
   const inner = connect(Number(port), '127.0.0.1', () => {
     answers = true
   })
