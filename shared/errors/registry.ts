@@ -263,7 +263,6 @@ export const errorRegistry = define({
     retryable: false,
     en: '“{model}” gains nothing from this: it would have {bits} bits per weight. It is that small already, or its layers have a width that such types do not come in.',
     zh: '“{model}”无法从中获益：量化后每权重仍有 {bits} 位。它已足够小，或其层宽不适用此类量化。',
-    recovery: 'choose-model',
   },
   checksum_mismatch: {
     httpStatus: 502,

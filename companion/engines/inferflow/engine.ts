@@ -204,6 +204,7 @@ export class InferflowEngine extends StatefulEngine implements Engine {
       dialect: inferflowDialect(vocabulary, { contextTokens, parallel }),
       contextTokens,
       dimensions: 0,
+      parallel,
       callsTools,
       countsFirst: true,
       onDispose: () => {

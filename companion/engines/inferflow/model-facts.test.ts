@@ -25,7 +25,9 @@ function header(changes: Record<string, GgufValue> = {}, more: GgufTensor[] = []
     version: 3,
     metadata: new Map(Object.entries({ ...metadata, ...changes })),
     tensors: [...tensors, ...more],
+    infosAt: 0,
     dataStart: 0,
+    alignment: 32,
     expectedSize: 0,
     fileSize: 0,
   }
