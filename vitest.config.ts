@@ -2,11 +2,15 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { browserProject } from './tests/browser.ts'
 
-/** Files named `*.long.*` take minutes; `npm test -- long` runs them, and only them. */
-const long = process.env.SILO_TESTS === 'long'
+/**
+ * Files named `*.long.*` take minutes, those named `*.engines.*` need engines that not everybody installs; `npm test --
+ * long` and `npm test -- engines` run them, and only them.
+ */
+const kinds = ['long', 'engines']
+const kind = kinds.find((name) => name === process.env.SILO_TESTS)
 const only = (patterns: readonly string[], ending: string) => ({
-  include: patterns.map((pattern) => `${pattern}/*${long ? '.long' : ''}${ending}`),
-  exclude: ['**/node_modules/**', ...(long ? [] : [`**/*.long${ending}`])],
+  include: patterns.map((pattern) => `${pattern}/*${kind ? `.${kind}` : ''}${ending}`),
+  exclude: ['**/node_modules/**', ...(kind ? [] : kinds.map((name) => `**/*.${name}${ending}`))],
 })
 
 /**
@@ -15,7 +19,7 @@ const only = (patterns: readonly string[], ending: string) => ({
  */
 export default defineConfig({
   test: {
-    passWithNoTests: long,
+    passWithNoTests: kind !== undefined,
     projects: [
       {
         test: {

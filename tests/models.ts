@@ -12,12 +12,14 @@ export type TestModel =
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
+/** Where the engines of the tests are; `npm test` installs llama-server there, `npm run test:engines` the others. */
+export const testEngines = join(root, '.silo', 'test-home', 'engines')
+
 /** Path of llama.cpp's server; `npm test` installs it first. */
 export function testLlamaServer(): string {
-  const engines = join(root, '.silo', 'test-home', 'engines')
-  const path = findLlamaServer(engines)
+  const path = findLlamaServer(testEngines)
   if (path === undefined)
-    throw new Error(`There is no llama-server in ${engines}; run "npm test" once.`)
+    throw new Error(`There is no llama-server in ${testEngines}; run "npm test" once.`)
   return path
 }
 

@@ -15,6 +15,10 @@ export interface SidecarInit extends SidecarCommand {
   readonly log: Log
   /** The program is gone. Called once. */
   onExit(how: string): void
+  /** It ends by itself: that is no error. */
+  readonly ends?: boolean
+  /** What it writes, as it comes. */
+  onOutput?(text: string): void
 }
 
 /**
@@ -38,7 +42,9 @@ export class Sidecar {
       execArgv: [],
     })
     const keep = (chunk: Buffer): void => {
-      this.#output = (this.#output + chunk.toString()).slice(-outputKept)
+      const text = chunk.toString()
+      this.#output = (this.#output + text).slice(-outputKept)
+      init.onOutput?.(text)
     }
     this.#keeper.stdout?.on('data', keep)
     this.#keeper.stderr?.on('data', keep)
@@ -82,10 +88,10 @@ export class Sidecar {
   #exit(how: string): void {
     if (this.#gone) return
     this.#gone = true
-    const { log, name, onExit } = this.#init
+    const { log, name, ends, onExit } = this.#init
     // The keeper may have been killed alone.
     if (this.#pid !== undefined && how === 'SIGKILL') killQuietly(this.#pid)
-    if (!this.#closing) log.error(`${name} ended`, { how, output: this.#output })
+    if (!this.#closing && !ends) log.error(`${name} ended`, { how, output: this.#output })
     onExit(how)
   }
 }

@@ -13,8 +13,8 @@ import { ensureWebBuilt } from './web-build.mjs'
  * is the stage `long` with `--thorough`: also what a file does only with SILO_LONG_TESTS=1.
  */
 const minute = 60_000
-const stages = { lint, types, unit, e2e, long }
-/** Without names: what `npm test` is. The long stage is asked for. */
+const stages = { lint, types, unit, e2e, long, engines }
+/** Without names: what `npm test` is. The others are asked for. */
 const usual = ['lint', 'types', 'unit', 'e2e']
 // Read by the tests themselves.
 if (process.argv.includes('--thorough')) process.env.SILO_LONG_TESTS = '1'
@@ -34,7 +34,8 @@ const count = (passed, failed) => {
 await ensureInstalled()
 await ensureWebBuilt()
 const chosen = asked.length ? asked : usual
-if (chosen.some((name) => ['unit', 'e2e', 'long'].includes(name))) await fetchTestModels()
+if (chosen.some((name) => ['unit', 'e2e', 'long', 'engines'].includes(name)))
+  await fetchTestModels()
 mkdirSync(join(root, 'test-results'), { recursive: true })
 for (const name of chosen) {
   const started = Date.now()
@@ -75,6 +76,10 @@ async function unit(files = []) {
   // Without it the tests that need it fail and say so.
   await ensureSyncthing()
   await ensureBubblewrap()
+  await tests(files)
+}
+
+async function tests(files = []) {
   const first = await vitest(files)
   // What fails once among all the others has a second try by itself, and is named in any case.
   const failing = first.failures.map(({ file }) => file)
@@ -116,6 +121,16 @@ async function long() {
   try {
     await unit()
     await e2e()
+  } finally {
+    delete process.env.SILO_TESTS
+  }
+}
+
+/** The files named `*.engines.*`, with engines that are installed for them alone. */
+async function engines() {
+  process.env.SILO_TESTS = 'engines'
+  try {
+    await tests()
   } finally {
     delete process.env.SILO_TESTS
   }
@@ -177,8 +192,9 @@ async function fetchTestModels() {
     say('The test models could not be fetched; the tests that need them will fail.')
     count(0, 1)
   }
-  const engines = await run(node, [join('companion', 'setup', 'engines.ts')], { timeoutMs: 11 * minute }) // prettier-ignore
-  if (engines.code !== 0) {
+  const python = chosen.includes('engines') ? ['--python'] : []
+  const installed = await run(node, [join('companion', 'setup', 'engines.ts'), ...python], { timeoutMs: 21 * minute }) // prettier-ignore
+  if (installed.code !== 0) {
     say('The test engines could not be fetched; the tests that need them will fail.')
     count(0, 1)
   }

@@ -31,7 +31,8 @@ export function promptOf(prompt: Prompt): Record<string, unknown> {
   return prompt.kind === 'text' ? { prompt: prompt.text } : { messages: plainChat(prompt) }
 }
 
-function grammarOf({ prompt, format }: GenerateRequest): string | undefined {
+/** The GBNF grammar of what a request restricts its answer to. @throws SiloError grammar_invalid, bad_request */
+export function grammarOf({ prompt, format }: GenerateRequest): string | undefined {
   if (!format) return undefined
   if (format.type === 'json') return jsonGrammar()
   if (format.type === 'json-schema') return schemaGrammar(format.schema)

@@ -11,7 +11,7 @@ import { SiloError, type ErrorParams } from '#shared/errors/silo-error.ts'
 /** Paths of model files, as the engine takes them. No `node:` here: the suite also runs in a browser. */
 export interface EngineContractModels {
   readonly chatModel: string
-  /** Absent: the engine has no embeddings. */
+  /** Absent: the engine is for chat models only. */
   readonly embedModel?: string
   /** A file that is no model. */
   readonly junkModel: string
@@ -73,6 +73,7 @@ export function engineContract(
   describe(`engine contract: ${name}`, () => {
     const contextTokens = models.contextTokens ?? 1024
     const plan = { contextTokens, parallel: 2 }
+    const embedPlan = { contextTokens: 512, parallel: 1 }
     const chatFile: ModelFile = {
       id: 'chat-model',
       path: models.chatModel,
@@ -87,17 +88,10 @@ export function engineContract(
     }
     let engine: Engine
     let loaded: LoadedModel
-    let embedder: LoadedModel
 
     beforeAll(async () => {
       engine = makeEngine()
       loaded = await engine.load(chatFile, plan, { signal: forever })
-      if (models.embedModel === undefined) return
-      embedder = await engine.load(
-        embedFile,
-        { contextTokens: 512, parallel: 1 },
-        { signal: forever },
-      )
     })
     afterAll(() => engine[Symbol.asyncDispose]())
 
@@ -205,43 +199,56 @@ export function engineContract(
       expect(end.completionTokens).toBeGreaterThan(0)
     })
 
-    it.runIf(models.embedModel === undefined)('refuses a model for embedding', async () => {
-      const loading = engine.load(embedFile, plan, { signal: forever })
-      expect((await failure(loading)).code).toBe('engine_unavailable')
+    it('refuses to embed with a chat model', async () => {
       expect((await failure(loaded.embed(['x'], forever))).code).toBe('model_wrong_task')
-      expect(engine.state).toBe('ready')
     })
 
-    const itEmbeds = it.skipIf(models.embedModel === undefined)
+    if (models.embedModel === undefined)
+      it('refuses to load a model that embeds', async () => {
+        const loading = engine.load(embedFile, embedPlan, { signal: forever })
+        expect((await failure(loading)).code).toBe('engine_unavailable')
+        expect(engine.state).toBe('ready')
+      })
+    else
+      describe('with a model that embeds', () => {
+        let embedder: LoadedModel
 
-    itEmbeds('embeds texts as unit vectors in order; like texts are near', async () => {
-      const texts = ['query: the cat sat on the mat', 'query: a cat on a mat', 'query: 税务报表']
-      const vectors = await embedder.embed(texts, forever)
-      expect(vectors).toHaveLength(3)
-      for (const vector of vectors) {
-        expect(vector).toHaveLength(embedder.dimensions)
-        expect(dot(vector, vector)).toBeCloseTo(1, 4)
-      }
-      expect(dot(vectors[0]!, vectors[1]!)).toBeGreaterThan(dot(vectors[0]!, vectors[2]!))
-      const [again] = await embedder.embed([texts[1]!], forever)
-      expect(dot(again!, vectors[1]!)).toBeCloseTo(1, 4)
-    })
+        beforeAll(async () => {
+          embedder = await engine.load(embedFile, embedPlan, { signal: forever })
+        })
 
-    itEmbeds('embeds nothing, and an empty text', async () => {
-      expect(await embedder.embed([], forever)).toEqual([])
-      expect(await embedder.embed([''], forever)).toHaveLength(1)
-    })
+        it('embeds texts as unit vectors in order; like texts are near', async () => {
+          const texts = [
+            'query: the cat sat on the mat',
+            'query: a cat on a mat',
+            'query: 税务报表',
+          ]
+          const vectors = await embedder.embed(texts, forever)
+          expect(vectors).toHaveLength(3)
+          for (const vector of vectors) {
+            expect(vector).toHaveLength(embedder.dimensions)
+            expect(dot(vector, vector)).toBeCloseTo(1, 4)
+          }
+          expect(dot(vectors[0]!, vectors[1]!)).toBeGreaterThan(dot(vectors[0]!, vectors[2]!))
+          const [again] = await embedder.embed([texts[1]!], forever)
+          expect(dot(again!, vectors[1]!)).toBeCloseTo(1, 4)
+        })
 
-    itEmbeds('refuses to embed with a chat model, and a text that is too long', async () => {
-      expect((await failure(loaded.embed(['x'], forever))).code).toBe('model_wrong_task')
-      const long = 'word '.repeat(2000)
-      expect((await failure(embedder.embed([long], forever))).code).toBe('context_overflow')
-    })
+        it('embeds nothing, and an empty text', async () => {
+          expect(await embedder.embed([], forever)).toEqual([])
+          expect(await embedder.embed([''], forever)).toHaveLength(1)
+        })
 
-    itEmbeds('rejects an aborted embedding with the reason', async () => {
-      const reason = new SiloError('cancelled')
-      await expect(embedder.embed(['x'], AbortSignal.abort(reason))).rejects.toBe(reason)
-    })
+        it('refuses to embed a text that is too long', async () => {
+          const long = 'word '.repeat(2000)
+          expect((await failure(embedder.embed([long], forever))).code).toBe('context_overflow')
+        })
+
+        it('rejects an aborted embedding with the reason', async () => {
+          const reason = new SiloError('cancelled')
+          await expect(embedder.embed(['x'], AbortSignal.abort(reason))).rejects.toBe(reason)
+        })
+      })
 
     it('refuses a file that is no model, and one that is cut off', async () => {
       expect((await failure(load(engine, models.junkModel))).code).toBe('model_corrupt')

@@ -1,35 +1,14 @@
 import * as v from 'valibot'
-import { askJson, askStream, type Ask, type ServerAddress } from '../server/http.ts'
+import { answerOf } from '../server/answer-stream.ts'
+import { askJson, type ServerAddress } from '../server/http.ts'
 import type { ServerDialect } from '../server/dialect.ts'
-import type { GenerateEvent, GenerateRequest } from '#shared/contracts/engine.ts'
 import { SiloError } from '#shared/errors/silo-error.ts'
-import { Answering, completionOf, overflowOf } from '#shared/generation/llama-server.ts'
+import { completionOf, overflowOf } from '#shared/generation/llama-server.ts'
 import { plainChat } from '#shared/generation/plain-chat.ts'
 
 /** A step of a prompt, or one token, takes less, ms. */
 const silenceMs = 180_000
 
-const numbers = v.object({
-  cache_n: v.number(),
-  prompt_n: v.number(),
-  prompt_ms: v.number(),
-  predicted_n: v.number(),
-  predicted_ms: v.number(),
-})
-const chunkSchema = v.object({
-  choices: v.optional(
-    v.array(
-      v.object({
-        text: v.optional(v.string()),
-        delta: v.optional(v.object({ content: v.nullish(v.string()) })),
-        finish_reason: v.nullish(v.string()),
-      }),
-    ),
-  ),
-  prompt_progress: v.nullish(v.object({ total: v.number(), cache: v.number() })),
-  timings: v.nullish(numbers),
-})
-const failedSchema = v.object({ error: v.object({ message: v.string() }) })
 const promptSchema = v.object({ prompt: v.string() })
 const tokensSchema = v.object({ tokens: v.array(v.number()) })
 const vectorsSchema = v.object({
@@ -65,18 +44,4 @@ export const llamaServerDialect: ServerDialect = {
       return new SiloError('grammar_invalid', { params: { detail: message } })
     return overflowOf(message, contextTokens)
   },
-}
-
-async function* answerOf(ask: Ask, request: GenerateRequest): AsyncGenerator<GenerateEvent> {
-  const events: GenerateEvent[] = []
-  const answer = new Answering(request, { push: (event) => void events.push(event), close() {} })
-  for await (const input of askStream(ask)) {
-    const failed = v.safeParse(failedSchema, input)
-    if (failed.success) throw new SiloError('engine_crashed', { cause: new Error(failed.output.error.message) }) // prettier-ignore
-    answer.read(v.parse(chunkSchema, input) as Parameters<Answering['read']>[0])
-    yield* events.splice(0)
-    if (answer.stopped) break
-  }
-  answer.ended()
-  yield* events
 }
