@@ -72,7 +72,8 @@ export class EngineSet implements Engine {
       try {
         const loaded = await engine.load(model, plan, options)
         this.#engineOf.set(loaded, engine)
-        if (first) this.#fellBack(model, engine, first)
+        // An engine that is not for this kind of model is passed over without a word.
+        if (first && first.error.code !== 'engine_unavailable') this.#fellBack(model, engine, first)
         return loaded
       } catch (cause) {
         options.signal.throwIfAborted()

@@ -17,7 +17,7 @@ let knownGpus: Promise<Gpu[]> | undefined
 export async function probeHardware(directory: string, signal: AbortSignal): Promise<Hardware> {
   signal.throwIfAborted()
   knownGpus ??= findGpus()
-  const [gpus, diskFree] = await Promise.all([knownGpus, freeBytes(directory)])
+  const [gpus, npu, diskFree] = await Promise.all([knownGpus, hasNpu(), freeBytes(directory)])
   signal.throwIfAborted()
   const limit = process.constrainedMemory()
   const memory = limit > 0 && limit < totalmem() ? limit : totalmem()
@@ -29,6 +29,7 @@ export async function probeHardware(directory: string, signal: AbortSignal): Pro
     memory,
     memoryFree: Math.min(process.availableMemory(), memory),
     gpus,
+    npu,
     diskFree,
   }
 }
@@ -50,6 +51,13 @@ async function findGpus(): Promise<Gpu[]> {
   if (process.platform !== 'linux') return nvidia
   const others = await linuxGpus()
   return [...nvidia, ...others.filter((gpu) => gpu.vendor !== 'nvidia' || nvidia.length === 0)]
+}
+
+/** Intel's and AMD's drivers on Linux put NPUs there; elsewhere they are not asked for. */
+async function hasNpu(): Promise<boolean> {
+  if (process.platform !== 'linux') return false
+  const devices = await readdir('/sys/class/accel').catch(() => [])
+  return devices.some((name) => name.startsWith('accel'))
 }
 
 async function nvidiaGpus(): Promise<Gpu[]> {

@@ -38,6 +38,7 @@ import type { Role, TransportKind } from '#shared/domain/device.ts'
 import type { ModelState } from '#shared/domain/model.ts'
 import type { Collection, Document, DocumentText, Problem} from '#shared/domain/vault.ts' // prettier-ignore
 import type { Language } from '#shared/errors/silo-error.ts'
+import type { EngineId } from '#shared/domain/engine-choice.ts'
 import type { FoundModelFile, StartRun, Status } from '#shared/protocol/api.ts'
 import type { Engines } from '#shared/protocol/engines.ts'
 import type { importConversationSchema } from '#shared/protocol/hand-off.ts'
@@ -94,8 +95,8 @@ export interface EngineService {
   look(signal: AbortSignal): Promise<void>
   /** The settings name another engine: models are loaded in it from now on. */
   changed(): void
-  /** The run that installs llama-server. @throws SiloError conflict */
-  installing(runId: string): RunExecutor
+  /** The run that installs an engine. @throws SiloError conflict, engine_unavailable (none for this machine), source_unreachable (offline) */
+  installing(engine: EngineId, runId: string): RunExecutor
 }
 
 export interface VaultService {

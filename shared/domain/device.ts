@@ -17,6 +17,8 @@ export const hardwareSchema = v.object({
   memory: v.number(),
   memoryFree: v.number(),
   gpus: v.array(gpuSchema),
+  /** A processor for neural networks that has a driver. */
+  npu: v.optional(v.boolean()),
   /** Bytes free where models are stored. */
   diskFree: v.number(),
 })

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
+import { engineIdSchema } from './engine-choice.ts'
 
 export const settingsSchema = v.object({
   chatModelId: v.optional(v.string()),
   embedModelId: v.optional(v.string()),
   /** The engine that model files are tried in first; absent or `auto`: the best. */
-  engine: v.optional(v.picklist(['auto', 'llama-cpp', 'llama-server'])),
+  engine: v.optional(v.picklist(['auto', ...engineIdSchema.options])),
   /** Tokens of context a chat may use; the engine lowers it to what the model and the memory allow. */
   contextTokens: v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(131_072)),
   /** Computed context kept on disk at most, bytes; 0: none. */

@@ -15,10 +15,10 @@ export const enginesSchema = v.object({
   ),
   /** Servers that run on this computer already. */
   servers: v.array(v.object({ name: v.string(), url: v.string(), models: v.array(v.string()) })),
-  /** The run that installs llama-server. */
-  installRunId: v.optional(v.string()),
+  /** What is being installed, and the run that does it. */
+  installing: v.optional(v.object({ engine: engineIdSchema, runId: v.string() })),
 })
 export type Engines = v.InferOutput<typeof enginesSchema>
 
-// POST /api/engines/llama-server → 202 {run}
+// POST /api/engines/:engine → 202 {run}: installs llama-server, mlx or openvino
 export const installEngineSchema = v.object({ id: idSchema })

@@ -78,7 +78,7 @@ describe('a companion with two engines', () => {
     expect((await api('GET', '/status')).engine).toMatchObject({ id: 'llama-server', build: expect.stringMatching(/^llama-server b/) }) // prettier-ignore
     await api('PATCH', '/settings', { engine: 'auto' })
     expect(await ask()).toMatchObject({ placed: { engine: 'llama-cpp' } })
-    await expect(api('PATCH', '/settings', { engine: 'inferflow' })).rejects.toThrow('400')
+    await expect(api('PATCH', '/settings', { engine: 'no-engine' })).rejects.toThrow('400')
     // Offline means that nothing is fetched from outside.
     await expect(api('POST', '/engines/llama-server', { id: newId() })).rejects.toThrow('source_unreachable') // prettier-ignore
   })

@@ -4,8 +4,8 @@ import { hasKnownTokenizer, PythonEngine, type PythonEngineOptions, type PythonM
 import { openVinoEnvironment } from './environment.ts'
 
 export interface OpenVinoOptions extends PythonEngineOptions {
-  /** What it computes on; absent: the processor. */
-  readonly device?: 'CPU' | 'GPU' | 'NPU' | 'AUTO'
+  /** What it computes on, asked when a model is loaded; absent: the processor. */
+  readonly device?: () => 'CPU' | 'GPU' | 'NPU' | 'AUTO'
 }
 
 const architectures = new Set(['llama', 'qwen2', 'qwen3'])
@@ -18,25 +18,26 @@ export class OpenVinoEngine extends PythonEngine {
   protected readonly folder = import.meta.dirname
   protected readonly environment = openVinoEnvironment
   protected readonly grammars = true
-  readonly #device: string
+  readonly #device: () => string
 
   constructor(options: OpenVinoOptions) {
     super(options)
-    this.#device = options.device ?? 'CPU'
+    this.#device = options.device ?? (() => 'CPU')
   }
 
   protected async prepare({ model, header, facts, plan }: PythonModel): Promise<PythonServer> {
     const known = header.tensors.every(({ type }) => tensorTypes.has(type))
     if (!known || !architectures.has(facts.architecture) || !hasKnownTokenizer(header))
       throw new SiloError('engine_unavailable')
+    const device = this.#device()
     const parallel = Math.max(1, plan.parallel)
     const contextTokens = affordableContext({
       model,
       contextTokens: Math.min(plan.contextTokens, facts.contextLength),
       bytesPerToken: facts.kvBytesPerToken * parallel,
-      limited: this.#device === 'CPU',
+      limited: device === 'CPU',
     })
-    const options = { model: model.path, device: this.#device, context: contextTokens, parallel, threads: this.threads } // prettier-ignore
+    const options = { model: model.path, device, context: contextTokens, parallel, threads: this.threads } // prettier-ignore
     return { contextTokens, args: argumentsOf(options) }
   }
 }

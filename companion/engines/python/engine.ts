@@ -198,6 +198,7 @@ export abstract class PythonEngine extends StatefulEngine implements Engine {
       dialect: pythonDialect({ template, grammars: this.grammars }),
       contextTokens,
       dimensions: 0,
+      parallel: Math.max(1, known.plan.parallel),
       callsTools: template.knowsTools,
       onDispose: () => {
         this.#entries.delete(key)

@@ -3,6 +3,7 @@ import type { GatewayEnv } from '../environment.ts'
 import { readJson } from '../openai/body.ts'
 import { spaceOf } from '../permission.ts'
 import type { EngineService, GatewayServices } from '../services.ts'
+import { engineIdSchema } from '#shared/domain/engine-choice.ts'
 import { parseInput } from '#shared/errors/parse.ts'
 import { installEngineSchema } from '#shared/protocol/engines.ts'
 
@@ -20,15 +21,16 @@ export function engineRoutes(
     return context.json(engines.list())
   })
 
-  app.post('/engines/llama-server', async (context) => {
+  app.post('/engines/:engine', async (context) => {
+    const engine = parseInput(engineIdSchema, context.req.param('engine'))
     const { id } = parseInput(installEngineSchema, await readJson(context))
     const run = runs.start({
       id,
       kind: 'download',
-      subject: 'llama-server',
+      subject: engine,
       space: spaceOf(context.get('caller')),
-      request: { id },
-      execute: engines.installing(id),
+      request: { id, engine },
+      execute: engines.installing(engine, id),
     })
     return context.json({ run }, 202)
   })

@@ -1,3 +1,4 @@
+import type { EngineId } from '#shared/domain/engine-choice.ts'
 import { newId } from '#shared/domain/ids.ts'
 import type { Settings } from '#shared/domain/settings.ts'
 import { settingsResponseSchema } from '#shared/protocol/api.ts'
@@ -19,6 +20,8 @@ export class EnginesStore {
   readonly runs = new RunWatch()
   /** The newest installation seen on this page; its failure stays readable. */
   installRunId = $state<string>()
+  /** What that is. */
+  installed = $state<EngineId>()
   #looking = $state(false)
 
   start(): () => void {
@@ -53,9 +56,10 @@ export class EnginesStore {
     await this.#reload()
   }
 
-  async install(): Promise<void> {
+  async install(engine: EngineId): Promise<void> {
     const body = { id: newId() }
-    const { run } = await request('/api/engines/llama-server', runStartedSchema, { method: 'POST', body }) // prettier-ignore
+    const { run } = await request(`/api/engines/${engine}`, runStartedSchema, { method: 'POST', body }) // prettier-ignore
+    this.installed = engine
     noteOwnRun(run.id)
     this.#follow(run.id)
   }
@@ -67,7 +71,9 @@ export class EnginesStore {
   async #reload(): Promise<void> {
     await this.engines.load()
     const { value } = this.engines
-    if (value?.installRunId) this.#follow(value.installRunId)
+    if (!value?.installing) return
+    this.installed = value.installing.engine
+    this.#follow(value.installing.runId)
   }
 
   #follow(runId: string): void {
