@@ -148,8 +148,10 @@ class Handler(BaseHTTPRequestHandler):
                         "predicted_n": completed,
                         "predicted_ms": (now - first_at) * 1000,
                     }
-                    choice = {"text": piece.text, "finish_reason": piece.finish_reason}
-                    self.event({"choices": [choice], "timings": timings})
+                    self.event({"choices": [{"text": piece.text}], "timings": timings})
+                    # By itself: a stop string in the text before it decides why the answer ends.
+                    if piece.finish_reason is not None:
+                        self.event({"choices": [{"finish_reason": piece.finish_reason}]})
         except ConnectionError:
             raise
         except Exception as error:
