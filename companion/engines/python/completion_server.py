@@ -84,6 +84,8 @@ class Handler(BaseHTTPRequestHandler):
     model: Model
     authorization: bytes
     timeout = SOCKET_LIMIT
+    # Streams come in chunks with an end of their own: one that breaks off is known for it.
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.answer({"/health": self.health})
@@ -128,12 +130,12 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self, request: Request, pieces: Iterator) -> None:
         started = time.monotonic()
         cached, completed, first_at = 0, 0, None
-        self.send_head(200, "text/event-stream")
+        self.send_head(200, "text/event-stream", "Transfer-Encoding", "chunked")
         try:
             for piece in pieces:
                 if piece is None:
                     # Fails where nobody listens any more.
-                    self.write(":\n\n")
+                    self.write_chunk(":\n\n")
                 elif isinstance(piece, Begun):
                     cached = min(piece.cached, len(request.tokens) - 1)
                     self.event({"prompt_progress": {"total": len(request.tokens), "cache": cached}})
@@ -158,7 +160,8 @@ class Handler(BaseHTTPRequestHandler):
             if not isinstance(error, Refused):
                 traceback.print_exc()
             self.event({"error": {"message": f"{type(error).__name__}: {error}"}})
-        self.write("data: [DONE]\n\n")
+        self.write_chunk("data: [DONE]\n\n")
+        self.write_chunk("")
 
     def request_of(self, body: dict) -> Request:
         tokens = self.tokens_of(body)
@@ -207,21 +210,25 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def send_json(self, status: int, content: dict) -> None:
-        self.send_head(status, "application/json")
-        self.write(json.dumps(content))
+        data = json.dumps(content).encode()
+        self.send_head(status, "application/json", "Content-Length", str(len(data)))
+        self.wfile.write(data)
 
-    def send_head(self, status: int, kind: str) -> None:
+    def send_head(self, status: int, kind: str, *length: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.send_header(*length)
         self.end_headers()
 
     def event(self, content: dict) -> None:
-        self.write(f"data: {json.dumps(content)}\n\n")
+        self.write_chunk(f"data: {json.dumps(content)}\n\n")
 
-    def write(self, text: str) -> None:
-        self.wfile.write(text.encode())
-        self.wfile.flush()
+    def write_chunk(self, text: str) -> None:
+        """The empty one is the end."""
+        data = text.encode()
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 def number(body: dict, name: str, kind: type, default=None):
