@@ -1,6 +1,6 @@
 import type { Language } from '#shared/errors/silo-error.ts'
 import type { RunSummary } from '#shared/protocol/run-event.ts'
-import { askText, endText, longRunMs, pathOfRun } from './run-news.ts'
+import { longRunMs, pathOfRun } from './run-news.ts'
 
 const storageKey = 'silo.notify'
 
@@ -32,6 +32,8 @@ export async function notifyEnd(run: RunSummary, language: Language): Promise<bo
   if (outcome === undefined || outcome === 'cancelled') return false
   if ((endedAt ?? startedAt) - startedAt < longRunMs) return false
   if (document.visibilityState === 'visible' || notifyState() !== 'on') return false
+  // The words are not part of the first page.
+  const { endText } = await import('./run-texts.ts')
   const registration = await navigator.serviceWorker.getRegistration()
   await registration?.showNotification('Silo', {
     body: endText(kind, outcome, language),
@@ -52,6 +54,7 @@ export async function notifyAsk(
   language: Language,
 ): Promise<boolean> {
   if (document.visibilityState === 'visible' || notifyState() !== 'on') return false
+  const { askText } = await import('./run-texts.ts')
   const registration = await navigator.serviceWorker.getRegistration()
   await registration?.showNotification('Silo', {
     body: askText(language),

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { pushPayloadSchema, type PushPayload } from '#shared/protocol/push.ts'
-import { askText, endText, pathOfRun } from '#web/client/run-news.ts'
+import { pathOfRun } from '#web/client/run-news.ts'
+import { askText, endText } from '#web/client/run-texts.ts'
 
 const openSchema = v.object({ path: v.pipe(v.string(), v.regex(/^\/(?!\/)/)) })
 

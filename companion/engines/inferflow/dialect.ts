@@ -4,6 +4,7 @@ import type { GenerateEvent, GenerateRequest } from '#shared/contracts/engine.ts
 import { SiloError } from '#shared/errors/silo-error.ts'
 import { AnswerReader } from '#shared/generation/answer-reader.ts'
 import { Slots } from '#shared/generation/slots.ts'
+import { askedFormat } from '../server/asked-format.ts'
 import type { ServerDialect } from '../server/dialect.ts'
 import { askLines, type ServerAddress } from '../server/http.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -36,36 +37,43 @@ export interface InferflowSizes {
  */
 export function inferflowDialect(vocabulary: Vocabulary, sizes: InferflowSizes): ServerDialect {
   const slots = new Slots(sizes.parallel)
+  async function* generate(
+    address: ServerAddress,
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent> {
+    const tokens = await vocabulary.encode(request.prompt, signal)
+    const room = Math.max(1, sizes.contextTokens - tokens.length)
+    const most = Math.max(1, Math.min(request.maxTokens ?? room, room))
+    const answer = new Answer({ request, promptTokens: tokens.length, most, vocabulary })
+    const giveBack = await slots.take(signal)
+    try {
+      for await (const { text, is_end: isEnd } of chunksOf(
+        address,
+        bodyOf(request, tokens, most),
+        signal,
+      )) {
+        // prettier-ignore
+        await answer.read(text, signal)
+        if (isEnd !== 0) answer.complete = true
+        yield* answer.events.splice(0)
+        if (answer.over) break
+      }
+    } finally {
+      giveBack()
+    }
+    if (!answer.over) throw new SiloError('engine_crashed', { cause: new Error('the answer broke off') }) // prettier-ignore
+    answer.end()
+    yield* answer.events
+  }
+
   return {
     async countTokens(_, prompt, signal) {
       return (await vocabulary.encode(prompt, signal)).length
     },
 
-    async *generate(address, request, signal) {
-      refuseFormat(request)
-      const tokens = await vocabulary.encode(request.prompt, signal)
-      const room = Math.max(1, sizes.contextTokens - tokens.length)
-      const most = Math.max(1, Math.min(request.maxTokens ?? room, room))
-      const answer = new Answer({ request, promptTokens: tokens.length, most, vocabulary })
-      const giveBack = await slots.take(signal)
-      try {
-        for await (const { text, is_end: isEnd } of chunksOf(
-          address,
-          bodyOf(request, tokens, most),
-          signal,
-        )) {
-          // prettier-ignore
-          await answer.read(text, signal)
-          if (isEnd !== 0) answer.complete = true
-          yield* answer.events.splice(0)
-          if (answer.over) break
-        }
-      } finally {
-        giveBack()
-      }
-      if (!answer.over) throw new SiloError('engine_crashed', { cause: new Error('the answer broke off') }) // prettier-ignore
-      answer.end()
-      yield* answer.events
+    generate(address, request, signal) {
+      return askedFormat(request, (plain) => generate(address, plain, signal))
     },
 
     async embed() {
@@ -76,11 +84,6 @@ export function inferflowDialect(vocabulary: Vocabulary, sizes: InferflowSizes):
       return undefined
     },
   }
-}
-
-/** The one place where answers of a certain form are dealt with: the service knows no grammar. */
-function refuseFormat({ format }: GenerateRequest): void {
-  if (format) throw new SiloError('engine_unavailable', { cause: new Error('Inferflow restricts no answers') }) // prettier-ignore
 }
 
 /**
