@@ -76,8 +76,8 @@ async function ask(text: string): Promise<void> {
   await expect(answer()).toHaveAttribute('data-outcome', 'done', { timeout: answerMs })
 }
 
-/** A conversation of its own. */
-async function fresh(): Promise<void> {
+/** A conversation that no page has opened yet: its address. */
+async function unopened(): Promise<string> {
   const id = newId()
   await page.evaluate(
     (body) =>
@@ -88,7 +88,12 @@ async function fresh(): Promise<void> {
       }),
     { id },
   )
-  await page.goto(`${companion.url}/c/${id}`)
+  return `${companion.url}/c/${id}`
+}
+
+/** A conversation of its own. */
+async function fresh(): Promise<void> {
+  await page.goto(await unopened())
   await expect(page.getByTestId('send')).toBeVisible()
 }
 
@@ -134,6 +139,27 @@ test('a server that runs already is found, and its model answers', async () => {
   expect(await engineOfAnswer()).toBe('remote')
   await expect(page.getByTestId('message-meta').last()).toContainText('own-model')
   await page.evaluate(() => fetch('/api/settings', { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{"chatModelId":"smollm2-135m"}' })) // prettier-ignore
+})
+
+test('a question that is sent before its conversation has been read is answered in it', async () => {
+  const url = await unopened()
+  const late = await page.context().newPage()
+  // What the page asks for first comes late.
+  await late.addInitScript(() => {
+    const real = window.fetch
+    window.fetch = async (input, init) => {
+      const { pathname } = new URL(input instanceof Request ? input.url : input, location.href)
+      if (/^\/api\/conversations\/\w+$/.test(pathname)) await new Promise((done) => setTimeout(done, 3000)) // prettier-ignore
+      return real(input, init)
+    }
+  })
+  await late.goto(url)
+  await late.getByTestId('composer-input').fill('Say hello.')
+  await late.getByTestId('send').click()
+  await expect(late.getByLabel('Opening the conversation')).toBeVisible({ timeout: 1000 })
+  await expect(late.getByTestId('message-user')).toHaveText(/Say hello/)
+  await expect(late.getByTestId('message-assistant')).toHaveAttribute('data-outcome', 'done', { timeout: answerMs }) // prettier-ignore
+  await late.close()
 })
 
 test('after a restart the second turn reads what was computed before', async () => {

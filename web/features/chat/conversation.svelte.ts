@@ -20,6 +20,9 @@ import { branchPlaces, mergeMessages, withMessages, withWaiting } from './tree.t
 /** What became of a message: `nowhere` means that nothing on this device or beside it can answer now. */
 export type Sent = 'started' | 'waits' | 'nowhere'
 
+/** So often a conversation is read for a message that was sent before it was there. */
+const mostReads = 5
+
 /** One conversation: its messages in all branches, the branch that is shown, and the answers being written. */
 export class ConversationStore {
   readonly id: string
@@ -145,6 +148,16 @@ export class ConversationStore {
     this.#stopListening()
     for (const stop of this.#stops.values()) stop()
     this.#stops.clear()
+  }
+
+  /**
+   * Waits until the conversation has been read: what is sent needs to know its end and its settings.
+   * @throws SiloError where it cannot be read
+   */
+  async ready(): Promise<void> {
+    // A read that a newer one overtook says nothing; that one is waited for by another.
+    for (let reads = 0; !this.#loaded && reads < mostReads; reads++) await this.load()
+    if (!this.#loaded) throw this.#loadError ?? new SiloError('conversation_unknown')
   }
 
   /** Reads the conversation: from the companion, with what was said here since; without one, this device's copy. */
